@@ -1,0 +1,74 @@
+# Two commands: `make run` and `make test`. The others: lint, schema, migrate, bench, clean.
+
+PYTHON ?= python3
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN = $(VENV)/bin
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Checks look at the project, never at the developer's own .env.
+CHECK_ENV = ENV_FILE=/dev/null DEBUG=False USE_S3=False SECRET_KEY=only-for-checks-0123456789-0123456789-0123456789-abc
+
+.PHONY: run test lint schema migrate bench clean
+
+run: $(VENV)/.installed
+	@$(BIN)/python -c 'import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("$(HOST)", $(PORT)))' 2>/dev/null \
+	  || { echo "Port $(PORT) of $(HOST) is taken. Stop what uses it, or choose another: make run PORT=8001" >&2; exit 1; }
+	@set -e; $(debug_by_default) \
+	$(BIN)/python manage.py migrate --verbosity 0; \
+	if [ "$$($(BIN)/python -c 'from config.settings import DEBUG; print(DEBUG)')" = True ]; then \
+	  $(BIN)/python manage.py seed_demo --site http://$(HOST):$(PORT); \
+	else \
+	  echo "DEBUG is off: no demo content."; \
+	  $(BIN)/python manage.py collectstatic --no-input --verbosity 0; \
+	fi; \
+	exec $(BIN)/python manage.py runserver $(HOST):$(PORT)
+
+# DEBUG=True, unless the environment or the .env file says anything about it.
+define debug_by_default
+if [ -z "$${DEBUG+set}" ] && ! grep -Eqs '^[[:space:]]*(export[[:space:]]+)?DEBUG[[:space:]]*=' "$${ENV_FILE:-.env}"; then \
+	  DEBUG=True; export DEBUG; \
+	fi;
+endef
+
+test: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	@echo "ruff check";      $(BIN)/ruff check .
+	@echo "ruff format";     $(BIN)/ruff format --check .
+	@echo "mypy";            $(CHECK_ENV) $(BIN)/mypy
+	@echo "import layers";   PYTHONPATH=. $(BIN)/lint-imports
+	@echo "system checks";   $(CHECK_ENV) $(BIN)/python manage.py check
+	@echo "migrations";      $(CHECK_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
+	@echo "OpenAPI";         $(CHECK_ENV) $(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file $(VENV)/openapi.json
+	@diff -u docs/openapi.json $(VENV)/openapi.json \
+	  || { echo "docs/openapi.json is not up to date. Run: make schema" >&2; exit 1; }
+
+schema: $(VENV)/.installed-dev
+	@$(CHECK_ENV) $(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file docs/openapi.json
+
+migrate: $(VENV)/.installed
+	@set -e; $(debug_by_default) $(BIN)/python manage.py migrate
+
+bench: $(VENV)/.installed-dev
+	@$(BIN)/python -m bench
+
+clean:
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache staticfiles
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed. Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	@echo "Installing requirements.txt"
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "Installing requirements-dev.txt"
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@

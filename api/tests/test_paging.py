@@ -1,0 +1,190 @@
+import base64
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+
+from api.cursors import MAX_CURSOR_LENGTH, Cursor
+from api.tests.items import Item, create_table
+
+pytestmark = [pytest.mark.urls("api.tests.urls"), pytest.mark.django_db]
+ROWS = 25
+
+
+@pytest.fixture
+def items() -> list[Item]:
+    return create_table(ROWS)
+
+
+def get(path: str) -> Any:
+    answer = APIClient().get(path)
+    assert answer.status_code == 200, answer.content
+    return answer
+
+
+def links(answer: Any) -> dict[str, str]:
+    """The Link header by relation."""
+    found = [part.split("; ") for part in answer.headers.get("Link", "").split(", ") if part]
+    return {rel.removeprefix('rel="').removesuffix('"'): url.strip("<>") for url, rel in found}
+
+
+def walk(path: str, rel: str) -> list[list[int]]:
+    """Every page's ids from here on in one direction; the last answer's URL leads back."""
+    pages = []
+    while path:
+        answer = get(path)
+        pages.append([row["id"] for row in answer.json()])
+        path = links(answer).get(rel, "")
+    return pages
+
+
+def cursor_of(*parts: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("limit", [1, 4, 24, 25, 26, 100])
+@pytest.mark.parametrize(
+    "ordering", [sign + name for name in ("created_at", "likes", "price", "name", "id") for sign in ("", "-")]
+)
+def test_pages_forth_and_back_give_every_row_once(items: list[Item], ordering: str, limit: int) -> None:
+    first = f"/api/items/?limit={limit}&ordering={ordering}"
+    forth = walk(first, "next")
+    sign = "-" if ordering.startswith("-") else ""
+    expected = list(Item.objects.order_by(ordering, f"{sign}id").values_list("id", flat=True))
+    assert [pk for page in forth for pk in page] == expected
+    assert [len(page) for page in forth[:-1]] == [limit] * (len(forth) - 1)
+    last = first
+    while following := links(get(last)).get("next"):
+        last = following
+    back = walk(last, "prev")[::-1]
+    assert back == forth
+
+
+def test_default_ordering_limit_and_links(items: list[Item]) -> None:
+    answer = get("/api/items/?search=%&unknown=a%20b&unknown=c")
+    assert answer.json()[0]["id"] == ROWS
+    assert len(get("/api/items/").json()) == 20
+    following = links(get("/api/items/?limit=3&name=&unknown=a%20%3E%22&unknown=c"))
+    assert set(following) == {"next"}
+    assert following["next"].startswith("http://testserver/api/items/?limit=3&name=&unknown=a+%3E%22&unknown=c&cursor=")
+    assert links(get(following["next"]))["prev"].count("cursor=") == 1
+
+
+def test_links_take_the_public_address_where_there_is_one(items: list[Item], settings: Any) -> None:
+    settings.PUBLIC_BASE_URL = "https://art.example.com"
+    assert links(get("/api/items/?limit=3"))["next"].startswith("https://art.example.com/api/items/?limit=3&cursor=")
+
+
+def test_rows_page_like_instances_within_the_views_own_limits(items: list[Item]) -> None:
+    assert len(get("/api/rows/").json()) == ROWS
+    assert [pk for page in walk("/api/rows/?limit=4", "next") for pk in page] == [item.pk for item in items]
+    assert APIClient().get("/api/rows/?limit=6").json() == {"limit": ["Enter a whole number from 1 to 5."]}
+    assert get("/api/rows/?limit=1").json()[0]["price"] == "0.00"
+
+
+def test_rows_that_come_and_go_between_pages_shift_nothing(items: list[Item]) -> None:
+    following = links(get("/api/items/?limit=5"))["next"]
+    Item.objects.filter(id__gt=18).delete()
+    assert [row["id"] for row in get(following).json()] == [18, 17, 16, 15, 14]
+    Item.objects.filter(id__lte=20).delete()
+    assert (get(following).json(), links(get(following))) == ([], {})
+
+
+def test_one_query_a_page_and_no_count(items: list[Item]) -> None:
+    page = links(get("/api/items/?limit=5"))["next"]
+    with CaptureQueriesContext(connection) as queries:
+        get(page)
+    assert len(queries) == 1
+    assert "COUNT" not in queries[0]["sql"].upper()
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "101", "a", "", "1.0", "١", "²", "1e1", " 1", "+1", "9" * 5000, "1&limit=1", "%00"]
+)
+def test_limits_that_are_none(value: str) -> None:
+    answer = APIClient().get(f"/api/items/?limit={value}")
+    assert (answer.status_code, set(answer.json())) == (400, {"limit"})
+
+
+@pytest.mark.parametrize(
+    "value", ["", "price_", "--likes", "-", "is_sold", "pk", "likes,price", "name%00", "likes&ordering=likes", "id__gt"]
+)
+def test_unknown_orderings_are_refused_with_the_choices(value: str) -> None:
+    answer = APIClient().get(f"/api/items/?ordering={value}")
+    assert (answer.status_code, set(answer.json())) == (400, {"ordering"})
+
+
+@pytest.mark.parametrize(
+    ("ordering", "cursor"),
+    [
+        *[("likes", text) for text in ("", "a", "====", "%00", "ü", "W10", "e30", "bnVsbA", "A" * 9999, "likes", "WzEsMiwzLDRd")],
+        ("likes", cursor_of("-likes", "next", 1, 1)),
+        ("likes", cursor_of("likes", "up", 1, 1)),
+        ("likes", cursor_of("likes", "next", 1)),
+        ("likes", cursor_of("likes", "next", 1, 1, 1)),
+        ("likes", cursor_of(["likes"], "next", 1, 1)),
+        *[("likes", cursor_of("likes", "next", 1, pk)) for pk in (None, True, 1.5, "1", 2**63, 10**400, [1], {"a": 1})],
+        *[("likes", cursor_of("likes", "next", value, 1)) for value in (None, True, 1.5, "1", 2**63, -(2**63) - 1, [], {})],
+        *[("price", cursor_of("price", "next", value, 1)) for value in (1, 1.5, None, "", "NaN", "Infinity", "1e9", "1e999999", "1.234", "9" * 11, "9" * 99, "١")],
+        *[("created_at", cursor_of("created_at", "next", value, 1)) for value in (None, "2025-05-15T12:30:45Z", 1.5, True, 10**18, -(10**18), 10**400)],
+        *[("name", cursor_of("name", "next", value, 1)) for value in (None, 1, "a\0b", "a" * 301, ["a"])],
+        ("name", base64.urlsafe_b64encode(b'["name","next","\\ud800",1]').decode()),
+        ("name", base64.urlsafe_b64encode(b'["name","next","\xff",1]').decode()),
+    ],
+)  # fmt: skip
+def test_a_cursor_that_is_not_ours_is_refused(items: list[Item], ordering: str, cursor: str) -> None:
+    assert len(cursor_of("name", "next", "a" * 300, 2**63 - 1)) < MAX_CURSOR_LENGTH
+    answer = APIClient().get(f"/api/items/?ordering={ordering}&cursor={cursor}")
+    assert (answer.status_code, set(answer.json())) == (400, {"cursor"})
+
+
+@pytest.mark.parametrize(
+    ("ordering", "value"),
+    [
+        ("likes", 2**63 - 1),
+        ("likes", -(2**63)),
+        ("created_at", -62135596800 * 10**6),
+        ("created_at", 253402300799999999),
+        ("price", "-9999999999.99"),
+        ("name", "😀" * 300),
+    ],
+)
+@pytest.mark.parametrize("direction", ["next", "prev"])
+@pytest.mark.parametrize("pk", [0, -1, -(2**63), 2**63 - 1])
+def test_the_largest_values_are_places_like_others(
+    items: list[Item], ordering: str, value: Any, direction: str, pk: int
+) -> None:
+    assert get(f"/api/items/?ordering={ordering}&cursor={cursor_of(ordering, direction, value, pk)}").json() is not None
+
+
+def test_cursors_come_back_exactly(items: list[Item]) -> None:
+    for item in Item.objects.all():
+        for ordering in ("created_at", "-likes", "price", "name", "id"):
+            cursor = Cursor.at(item, Item, ordering, "prev")
+            assert Cursor.decode(cursor.encode(), Item, ordering) == cursor
+
+
+@pytest.mark.parametrize("direction", ["next", "prev"])
+@pytest.mark.parametrize("ordering", ["-created_at", "created_at"])
+def test_the_index_finds_the_place_at_any_depth(ordering: str, direction: str) -> None:
+    items = create_table(20_000)
+    with connection.cursor() as database:
+        database.execute("ANALYZE" if connection.vendor == "sqlite" else "ANALYZE api_tests_item")
+    page = f"/api/items/?ordering={ordering}&cursor={Cursor.at(items[10_000], Item, ordering, direction).encode()}"
+    with CaptureQueriesContext(connection) as queries:
+        get(page)
+    explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
+    with connection.cursor() as database:
+        database.execute(explain + queries[0]["sql"])
+        plan = " ".join(str(line) for line in database.fetchall())
+    assert "items_by_age" in plan
+    assert (
+        ("SEARCH" in plan and "created_at" in plan)
+        if connection.vendor == "sqlite"
+        else "Index Cond: (created_at" in plan
+    )
+    assert "TEMP B-TREE" not in plan
+    assert "Sort" not in plan

@@ -1,0 +1,107 @@
+"""Serves local files: public ones to anyone, private ones to whoever holds a valid signed URL.
+
+The registry decides what is served, so that a discarded file is gone at once and a file that has moved to S3 is
+redirected there. Ranges, conditional requests and caching follow RFC 9110 and 9111.
+"""
+
+import time
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
+from django.utils.http import http_date, quote_etag
+from django.views.decorators.http import require_safe
+
+from media_assets.byte_ranges import partial_response
+from media_assets.keys import is_safe_key
+from media_assets.models import MediaAsset, State, Visibility
+from media_assets.signing.local import Verdict
+from media_assets.signing.urls import local_signer, url_maker
+from media_assets.storages import get_storage, is_configured
+
+LOCAL_PREFIX = "local-"
+MIN_REDIRECT_SECONDS = 1
+_REFUSALS = {
+    Verdict.FORGED: ("invalid_signature", "This link is not valid. Ask for a new one."),
+    Verdict.EXPIRED: ("expired_signature", "This link has expired. Ask for a new one."),
+}
+
+
+@require_safe
+def public_media(request: HttpRequest, key: str) -> HttpResponseBase:
+    """``GET /media/<key>``: a public file; 404 for anything else."""
+    return _deliver(request, _delivered(key, Visibility.PUBLIC), settings.MEDIA_CACHE_MAX_AGE_SECONDS)
+
+
+@require_safe
+def private_media(request: HttpRequest, key: str) -> HttpResponseBase:
+    """``GET /media/private/<key>?expires=…&signature=…``: 403 for a forged, foreign or expired signature."""
+    expires, signature, now = request.GET.get("expires", ""), request.GET.get("signature", ""), time.time()
+    verdict = local_signer("").verify(key, expires, signature, now=now)
+    if verdict is not Verdict.VALID:
+        code, detail = _REFUSALS[verdict]
+        return JsonResponse({"detail": detail, "code": code}, status=403, headers={"Cache-Control": "no-store"})
+    remaining = int(expires) - int(now)
+    return _deliver(request, _delivered(key, Visibility.PRIVATE), remaining)
+
+
+def _delivered(key: str, visibility: str) -> MediaAsset:
+    """The ready asset at this key. Raises Http404."""
+    if not is_safe_key(key):
+        raise Http404
+    try:
+        asset = MediaAsset.objects.get(key=key, visibility=visibility, state=State.READY)
+    except MediaAsset.DoesNotExist:
+        raise Http404 from None
+    if not is_configured(asset.storage):
+        raise Http404
+    return asset
+
+
+def _deliver(request: HttpRequest, asset: MediaAsset, remaining: int) -> HttpResponseBase:
+    """The file, or a redirect to where it has moved. ``remaining``: seconds that this URL may still be cached."""
+    max_age = max(0, min(settings.MEDIA_CACHE_MAX_AGE_SECONDS, remaining))
+    if not asset.storage.startswith(LOCAL_PREFIX):
+        return _redirect(asset, max_age, remaining)
+    etag = quote_etag(asset.sha256)
+    modified: datetime = asset.published_at or asset.created_at
+    response: Any = get_conditional_response(request, etag, int(modified.timestamp()))
+    if response is None:
+        response = _content(request, asset, etag)
+    response.headers |= {
+        "Cache-Control": f"{asset.visibility}, max-age={max_age}",
+        "ETag": etag,
+        "Last-Modified": http_date(modified.timestamp()),
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    return response  # type: ignore[no-any-return]
+
+
+def _content(request: HttpRequest, asset: MediaAsset, etag: str) -> HttpResponseBase:
+    kind = "inline" if asset.content_type.startswith("image/") else "attachment"
+    filename = quote(asset.original_filename or asset.key.rpartition("/")[2])
+    headers = {"Content-Disposition": f"{kind}; filename*=UTF-8''{filename}"}
+    if prefix := settings.MEDIA_X_ACCEL_PREFIX:
+        target = f"{prefix.rstrip('/')}/{asset.visibility}/{quote(asset.key)}"
+        return HttpResponse(content_type=asset.content_type, headers={**headers, "X-Accel-Redirect": target})
+    try:
+        file = get_storage(asset.storage).open(asset.key)
+    except FileNotFoundError:
+        raise Http404 from None
+    return partial_response(request, file, size=asset.size, etag=etag, content_type=asset.content_type, headers=headers)
+
+
+def _redirect(asset: MediaAsset, max_age: int, remaining: int) -> HttpResponseBase:
+    """To the file's present place. A cached redirect dies before its target does."""
+    maker = url_maker(asset.storage)
+    if asset.visibility == Visibility.PUBLIC:
+        target, _ = maker.exact(asset.key, now=time.time(), expires_in=max_age)
+    else:
+        target, _ = maker.exact(asset.key, now=time.time(), expires_in=max(MIN_REDIRECT_SECONDS, remaining))
+        max_age //= 2
+    return HttpResponseRedirect(target, headers={"Cache-Control": f"{asset.visibility}, max-age={max_age}"})

@@ -1,0 +1,28 @@
+"""What can go wrong between the registry and a storage."""
+
+from api.errors import ServiceUnavailable
+
+
+class KeyTaken(Exception):
+    """Something lies at this key already; nothing was written."""
+
+
+class ObjectMissing(FileNotFoundError):
+    """No object lies at this key."""
+
+
+class StorageUnavailable(ServiceUnavailable):
+    """The storage does not do its work now (down, hanging, full, wrongly configured): 503, try again later.
+
+    The cause (and, where it is a setting, the fix) is logged where this is raised; clients only learn that it is so.
+    """
+
+    default_detail = "The media storage is not available at the moment. Please try again."
+    default_code = "storage_unavailable"
+
+
+class ReservationLost(ServiceUnavailable):
+    """Storing took longer than the reservation's lease: nothing was published, the request may be sent again."""
+
+    default_detail = "Storing the file took too long. Please send it again."
+    default_code = "reservation_lost"

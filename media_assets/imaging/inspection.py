@@ -1,0 +1,47 @@
+"""Decide what an uploaded file is, whether it is whole, and how large it is, before anything decodes it.
+
+The type comes from the first bytes, never from a name or a header. Each format's own walker then follows the
+structure from beginning to end; no pixel is decoded, and the work is bounded for every input.
+"""
+
+from collections.abc import Callable
+
+from .facts import Buffer, ImageFacts, InvalidImage
+from .foreign import refuse_foreign
+from .gif import inspect_gif
+from .jpeg import inspect_jpeg
+from .png import inspect_png
+from .webp import inspect_webp
+
+Walker = Callable[..., ImageFacts]
+
+# The longest prefix needed to tell a type: RIFF, a length, WEBP.
+SIGNATURE_BYTES = 12
+
+
+def inspect_image(data: Buffer, *, max_pixels: int) -> ImageFacts:
+    """Facts about the image in `data` (contiguous bytes, read in place, nothing kept).
+
+    `max_pixels` counts all frames together: canvas width x height x frames.
+    Raises `InvalidImage`, and nothing else, for contents that are not an acceptable, whole image.
+    """
+    # Both views are released on the way out, also under an exception, so that the caller can close an mmap.
+    with memoryview(data) as whole, whole.cast("B") as view:
+        if not view:
+            raise InvalidImage("empty", "The file is empty. Choose the picture again and send it.")
+        walker = _walker_for(bytes(view[:SIGNATURE_BYTES]))
+        if walker is None:
+            refuse_foreign(view)
+        return walker(view, max_pixels=max_pixels)
+
+
+def _walker_for(start: bytes) -> Walker | None:
+    if start.startswith(b"\xff\xd8\xff"):
+        return inspect_jpeg
+    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+        return inspect_png
+    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
+        return inspect_webp
+    if start.startswith((b"GIF87a", b"GIF89a")):
+        return inspect_gif
+    return None

@@ -1,0 +1,54 @@
+"""Names of objects: made from what the client called its file, never trusted."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from django.utils.crypto import get_random_string
+
+MAX_STEM_BYTES = 120  # of UTF-8; file systems allow 255 for a whole name
+MAX_FILENAME_CHARACTERS = 255
+_SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_UNWANTED = re.compile(r"[^\w.-]+")
+_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}$")
+_SPELLINGS = {"jpg": ("jpg", "jpeg"), "png": ("png",), "webp": ("webp",), "gif": ("gif",)}
+_IMAGE_EXTENSIONS = tuple(f".{spelling}" for names in _SPELLINGS.values() for spelling in names)
+
+
+def display_filename(filename: str) -> str:
+    """The client's name for its file as it may be shown: its last segment, no control or direction characters.
+
+    At most ``MAX_FILENAME_CHARACTERS`` long; an overlong name keeps its end, where the extension stands.
+    """
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", filename))[-1]
+    shown = "".join(char for char in last if unicodedata.category(char)[0] != "C" or char in "\u200d\ufe0f").strip()
+    return shown[-MAX_FILENAME_CHARACTERS:]
+
+
+def object_filename(filename: str, extension: str) -> str:
+    """A safe file name whose extension follows the bytes: ``a.jpg.php`` holding a JPEG becomes ``a.jpg``."""
+    stem = display_filename(filename)
+    spelling = extension
+    if found := _EXTENSION.search(stem):
+        stem = stem[: found.start()]
+        if found.group()[1:].lower() in _SPELLINGS.get(extension, ()):
+            spelling = found.group()[1:].lower()
+        elif stem.lower().endswith(_IMAGE_EXTENSIONS):
+            stem = stem.rpartition(".")[0]
+    stem = _UNWANTED.sub("_", stem).strip("._-")
+    stem = stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore").rstrip("._-")
+    return f"{stem or 'image'}.{spelling}"
+
+
+def key_candidates(folder: str, filename: str) -> Iterator[str]:
+    """``folder/name.jpg`` first, then without end ``folder/name_AbCdEf.jpg`` with a random suffix."""
+    yield f"{folder}/{filename}"
+    stem, _, extension = filename.rpartition(".")
+    while True:
+        yield f"{folder}/{stem}_{get_random_string(6, _SUFFIX_LETTERS)}.{extension}"
+
+
+def is_safe_key(key: str) -> bool:
+    """Whether a key may name an object: relative, no empty, hidden or parent segment, no backslash, no NUL."""
+    segments = key.split("/")
+    return not ("\0" in key or "\\" in key or any(not part or part.startswith(".") for part in segments))

@@ -1,0 +1,189 @@
+"""The life of an asset: reserve, store, publish; discard, tombstone.
+
+No database transaction is open while bytes move. A crash at any instant leaves a row that the sweeper settles.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from api.fingerprints import file_sha256
+from media_assets.errors import KeyTaken, ReservationLost, StorageUnavailable
+from media_assets.keys import display_filename, key_candidates, object_filename
+from media_assets.models import MediaAsset, State
+from media_assets.storages import active_alias, get_storage, is_configured
+
+MAX_KEY_TRIES = 100
+MAX_URL_LIFETIME_SECONDS = 604_800
+LATE_WRITE_SECONDS = 3600
+logger = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def stored_image(
+    file: UploadedFile[Any] | None, *, owner: Any, folder: str, visibility: str | None = None
+) -> Iterator[MediaAsset | None]:
+    """Store an image and hand over its reserved asset, to be published inside.
+
+    In: ``file`` as ``ImageUploadField`` validated it (None: nothing happens, None is handed over); ``folder``, the
+    front of its key; ``visibility``, the site's default where None. Enter it outside any transaction; inside, open
+    one, save the row that points at the asset, call ``asset_publish``. Leaving with an exception discards the file.
+    Raises StorageUnavailable, with nothing left behind.
+    """
+    if file is None:
+        yield None
+        return
+    asset = _reserve(file, owner=owner, folder=folder, visibility=visibility or settings.MEDIA_DEFAULT_VISIBILITY)
+    try:
+        _store(asset, file)
+        yield asset
+    except BaseException as error:
+        abandon(asset, now=not isinstance(error, StorageUnavailable))
+        raise
+    with contextlib.suppress(StorageUnavailable):  # the sweeper does it later
+        get_storage(asset.storage).settle(asset.object_id)
+
+
+def asset_publish(asset: MediaAsset) -> None:
+    """Make a stored asset live. Call it in the transaction that saves the row pointing at it.
+
+    Raises ReservationLost where the lease ran out and the sweeper took it: roll back.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("asset_publish belongs into the transaction of the row using it")
+    now = timezone.now()
+    published = MediaAsset.objects.filter(pk=asset.pk, state=State.RESERVED).update(
+        state=State.READY, published_at=now, lease_expires_at=None, updated_at=now
+    )
+    if not published:
+        raise ReservationLost
+    asset.state, asset.published_at, asset.lease_expires_at = State.READY, now, None
+
+
+def assets_discard(asset_ids: Iterable[int]) -> None:
+    """Give up assets that nothing refers to any more; the others of ``asset_ids`` stay as they are.
+
+    Call it in the transaction that removed the last reference. Objects are deleted after commit; what fails then is
+    the sweeper's.
+    """
+    ids = list(asset_ids)
+    if not ids:
+        return
+    MediaAsset.objects.filter(pk__in=ids).live().unreferenced().update(state=State.DISCARDED, updated_at=timezone.now())
+    transaction.on_commit(partial(purge_discarded, ids), robust=True)
+
+
+def abandon(asset: MediaAsset, *, now: bool) -> None:
+    """Give up an asset that was never published; its object is deleted ``now``, or (a storage that did not answer
+    would only be waited for once more) by the sweeper, who has whatever fails here too.
+
+    Also right when the sweeper was quicker: the object may have been written after its lease.
+    """
+    try:
+        MediaAsset.objects.filter(pk=asset.pk, published_at=None).update(
+            state=State.DISCARDED, lease_expires_at=None, updated_at=timezone.now()
+        )
+        if now:
+            purge_discarded([asset.pk])
+    except Exception:
+        logger.exception("Asset %s could not be abandoned; the sweeper will.", asset.pk)
+
+
+def purge_discarded(asset_ids: Iterable[int]) -> int:
+    """Delete the objects of discarded assets and leave tombstones; how many. Stops at an unavailable storage."""
+    purged = 0
+    for asset in MediaAsset.objects.filter(pk__in=list(asset_ids), state=State.DISCARDED):
+        if not is_configured(asset.storage):
+            continue
+        try:
+            delete_objects(asset)
+        except StorageUnavailable:
+            logger.warning("Objects of asset %s could not be deleted now; the sweeper tries again.", asset.pk)
+            break
+        purged += MediaAsset.objects.filter(pk=asset.pk, state=State.DISCARDED).update(
+            state=State.TOMBSTONE, purge_after=timezone.now() + tombstone_lifetime(asset), updated_at=timezone.now()
+        )
+    return purged
+
+
+def delete_objects(asset: MediaAsset) -> None:
+    """Delete the asset's objects; one that was never published only where it is proven to be this asset's own."""
+    storage = get_storage(asset.storage)
+    if asset.published_at is not None or storage.owns(asset.key, asset.object_id):
+        for variant in asset.variants:
+            storage.delete(variant["key"])
+        storage.delete(asset.key)
+    storage.settle(asset.object_id)
+
+
+def tombstone_lifetime(asset: MediaAsset) -> timedelta:
+    """How long the key stays taken after its object is gone: while a cache or an old signed URL could show it.
+
+    Nobody ever had the URL of an unpublished one; its key waits only for a write that may still arrive.
+    """
+    if asset.published_at is None:
+        return timedelta(seconds=LATE_WRITE_SECONDS)
+    return timedelta(seconds=max(settings.MEDIA_CACHE_MAX_AGE_SECONDS, MAX_URL_LIFETIME_SECONDS) + 86_400)
+
+
+def _reserve(file: UploadedFile[Any], *, owner: Any, folder: str, visibility: str) -> MediaAsset:
+    """A committed row whose unique key makes the name ours."""
+    facts: Any = file.facts  # type: ignore[attr-defined]
+    name = file.name or ""
+    asset = MediaAsset(
+        owner=owner,
+        storage=active_alias(visibility),
+        visibility=visibility,
+        state=State.RESERVED,
+        content_type=facts.content_type,
+        size=file.size or 0,
+        sha256=file_sha256(file),
+        original_filename=display_filename(name),
+        width=facts.width,
+        height=facts.height,
+        lease_expires_at=timezone.now() + timedelta(seconds=settings.MEDIA_LEASE_SECONDS),
+    )
+    _take_key(asset, key_candidates(folder, object_filename(name, facts.extension)))
+    return asset
+
+
+def _take_key(asset: MediaAsset, candidates: Iterator[str]) -> None:
+    """Put the row under the first free key: the unique index decides, whoever races."""
+    for key in islice(candidates, MAX_KEY_TRIES):
+        try:
+            with transaction.atomic(durable=True):
+                if asset.pk is None:
+                    asset.key = key
+                    asset.save(force_insert=True)
+                elif not MediaAsset.objects.filter(pk=asset.pk, state=State.RESERVED).update(key=key):
+                    raise ReservationLost
+            asset.key = key
+            return
+        except IntegrityError:
+            if not MediaAsset.objects.filter(key=key).exists():
+                break  # not the key: the owner is being erased
+    raise ReservationLost
+
+
+def _store(asset: MediaAsset, file: UploadedFile[Any]) -> None:
+    """Write the object; where a stranger's lies at the key, take another key."""
+    storage = get_storage(asset.storage)
+    folder, _, filename = asset.key.rpartition("/")
+    for _attempt in range(MAX_KEY_TRIES):
+        try:
+            file.seek(0)
+            return storage.create(asset.key, file, content_type=asset.content_type, object_id=asset.object_id)
+        except KeyTaken:
+            _take_key(asset, islice(key_candidates(folder, filename), 1, None))
+    raise StorageUnavailable

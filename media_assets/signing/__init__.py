@@ -1,0 +1,1 @@
+"""Signing of the addresses under which stored files are read."""

@@ -1,0 +1,191 @@
+"""Local disk: files that the application serves, publicly or behind signed, expiring URLs.
+
+A file is written beside its place first (``.incoming/<object id>``), then linked to it: ``link(2)`` fails where the
+name exists, so a key is taken atomically and a reader never sees half a file. The incoming name stays until the
+asset is published and proves meanwhile whose file it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage
+
+from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
+from media_assets.keys import is_safe_key
+from media_assets.storages.contract import MediaStorage, ObjectStat
+
+INCOMING = ".incoming"
+logger = logging.getLogger(__name__)
+
+
+class LocalStorage(FileSystemStorage):
+    """A folder on disk (see the module). ``location``: its path; ``base_url``: where the application serves it."""
+
+    alias = ""
+
+    def __init__(self, *, location: str, base_url: str, querystring_expire: int = 3600) -> None:
+        super().__init__(location=location, base_url=base_url)
+        self.querystring_expire = querystring_expire  # seconds
+
+    def path(self, name: str) -> str:
+        """The one gate from keys to paths. Raises SuspiciousFileOperation for a key that would leave the folder."""
+        if not is_safe_key(name):
+            raise SuspiciousFileOperation(f"{name!r} is not a safe key")
+        return super().path(name)
+
+    def create(self, key: str, content: File[bytes], *, content_type: str, object_id: UUID) -> None:
+        with _disk_errors():
+            if not self.owns(key, object_id):  # else: an earlier try of this very write came through
+                self._take_key(key, self._write_incoming(content, object_id))
+
+    def copy(
+        self,
+        key: str,
+        *,
+        source: MediaStorage,
+        source_key: str,
+        content_type: str,
+        object_id: UUID,
+        if_etag: str | None = None,
+    ) -> None:
+        if not isinstance(source, LocalStorage):
+            raise TypeError("copy works within one engine")
+        if if_etag is not None and source.stat(source_key).etag != if_etag:
+            raise ObjectMissing(source_key)
+        with _disk_errors():
+            incoming = self._incoming(object_id)
+            try:
+                _link_or_copy(source.path(source_key), incoming)
+            except FileNotFoundError:
+                raise ObjectMissing(source_key) from None
+            self._take_key(key, incoming)
+
+    def settle(self, object_id: UUID) -> None:
+        with _disk_errors():
+            self._incoming(object_id).unlink(missing_ok=True)
+
+    def owns(self, key: str, object_id: UUID) -> bool:
+        try:
+            return Path(self.path(key)).samefile(self._incoming(object_id))
+        except FileNotFoundError:
+            return False
+
+    def stat(self, key: str) -> ObjectStat:
+        try:
+            return _stat(key, Path(self.path(key)).stat())
+        except (FileNotFoundError, NotADirectoryError):
+            raise ObjectMissing(key) from None
+
+    def delete(self, name: str) -> None:
+        with _disk_errors():
+            Path(self.path(name)).unlink(missing_ok=True)
+
+    def list_objects(self, prefix: str = "") -> Iterator[ObjectStat]:
+        root = Path(self.location)
+        for folder, folders, names in os.walk(root):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                key = (Path(folder) / name).relative_to(root).as_posix()
+                if key.startswith(prefix) and not name.startswith("."):
+                    yield _stat(key, (Path(folder) / name).stat())
+
+    def leftovers(self, before: datetime) -> Iterator[UUID]:
+        """Object ids whose incoming file is older than ``before``: what a crash left."""
+        folder = Path(self.location) / INCOMING
+        if folder.is_dir():
+            for entry in os.scandir(folder):
+                with contextlib.suppress(ValueError, FileNotFoundError):
+                    if entry.stat().st_ctime < before.timestamp():
+                        yield UUID(entry.name)
+
+    def url(self, name: str | None, expires_in: int | None = None) -> str:
+        from media_assets.signing.urls import storage_url
+
+        return storage_url(self, str(name), expires_in)
+
+    def _incoming(self, object_id: UUID) -> Path:
+        folder = Path(self.location) / INCOMING
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / str(object_id)
+
+    def _write_incoming(self, content: File[bytes], object_id: UUID) -> Path:
+        incoming = self._incoming(object_id)
+        incoming.unlink(missing_ok=True)
+        if spooled := getattr(content, "temporary_file_path", None):
+            _link_or_copy(spooled(), incoming)
+        else:
+            with incoming.open("xb") as out:
+                for chunk in content.chunks():
+                    out.write(chunk)
+        incoming.chmod(settings.FILE_UPLOAD_PERMISSIONS or 0o644)
+        return incoming
+
+    def _take_key(self, key: str, incoming: Path) -> None:
+        """Make ``incoming`` durable and link it to its key. Raises KeyTaken (and drops it) where the key is taken."""
+        _sync(incoming)
+        target = Path(self.path(key))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(incoming, target)
+        except FileExistsError:
+            incoming.unlink(missing_ok=True)
+            raise KeyTaken(key) from None
+        _sync(target.parent)
+
+
+class PublicLocalStorage(LocalStorage):
+    """Files that anyone may read at ``/media/<key>``."""
+
+    alias = "local-public"
+
+
+class PrivateLocalStorage(LocalStorage):
+    """Files read only through signed URLs, ``/media/private/<key>?expires=…&signature=…``."""
+
+    alias = "local-private"
+
+
+def _link_or_copy(source: str, target: Path) -> None:
+    """A second name for the same bytes where the file system can, else a copy made by the kernel."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _stat(key: str, found: os.stat_result) -> ObjectStat:
+    modified = datetime.fromtimestamp(found.st_mtime, UTC)
+    return ObjectStat(key, found.st_size, f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}", modified)
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Full, read-only or forbidden disks are an unavailable storage; the log says which."""
+    try:
+        yield
+    except (KeyTaken, ObjectMissing):
+        raise
+    except OSError as error:
+        logger.error("Local media storage: %s. Check MEDIA_ROOT and PRIVATE_MEDIA_ROOT (space, permissions).", error)
+        raise StorageUnavailable from error

@@ -1,0 +1,74 @@
+"""From botocore's errors to ours: what a client sees is 503, what the log says is the setting to change."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PartialCredentialsError
+
+from media_assets.errors import StorageUnavailable
+
+logger = logging.getLogger(__name__)
+
+
+class NoSuchObject(Exception):
+    """404 for a key (a missing bucket is an unavailable storage)."""
+
+
+class PreconditionFailed(Exception):
+    """412, or the 409 of two conditional writes that met."""
+
+
+_CREDENTIALS = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or the instance role)."
+_REGION = "Set AWS_S3_REGION_NAME to the bucket's own region."
+_ACL = (
+    "The bucket has ACLs disabled: set AWS_DEFAULT_ACL= (empty) and let a bucket policy grant s3:GetObject on the "
+    "public prefix; or enable ACLs on the bucket and keep AWS_DEFAULT_ACL=public-read."
+)
+FIXES = {
+    "NoSuchBucket": "Check AWS_STORAGE_BUCKET_NAME and AWS_PRIVATE_STORAGE_BUCKET_NAME: no such bucket exists.",
+    "AccessControlListNotSupported": _ACL,
+    "AccessDenied": "The IAM policy needs s3:PutObject, s3:GetObject, s3:DeleteObject on the bucket's objects (and "
+    "s3:PutObjectAcl for AWS_DEFAULT_ACL=public-read; where public ACLs are blocked set AWS_DEFAULT_ACL= (empty) and "
+    "use a bucket policy).",
+    "InvalidAccessKeyId": _CREDENTIALS,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "InvalidToken": _CREDENTIALS,
+    "ExpiredToken": _CREDENTIALS,
+    "PermanentRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+    "IllegalLocationConstraintException": _REGION,
+    "RequestTimeTooSkewed": "Set this machine's clock (NTP).",
+    "NotImplemented": "The store lacks conditional writes (If-None-Match on PutObject): use one that has them.",
+}
+
+
+@contextlib.contextmanager
+def s3_errors(storage: Any) -> Iterator[None]:
+    """Turn botocore's errors into NoSuchObject, PreconditionFailed, or a logged StorageUnavailable.
+
+    Access denied on a look-up counts as unavailable, not as missing: without ``s3:ListBucket`` S3 says 403 for 404,
+    and taking that for "not there" would lose files.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if code in ("NoSuchKey", "404", "NotFound"):
+            raise NoSuchObject from error
+        if code in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
+            raise PreconditionFailed from error
+        _log(storage, f"{code} ({status}) at {error.operation_name}", FIXES.get(code, ""))
+        raise StorageUnavailable from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        _log(storage, str(error), _CREDENTIALS)
+        raise StorageUnavailable from error
+    except (BotoCoreError, HTTPClientError, ValueError) as error:
+        _log(storage, f"{type(error).__name__}: {error}", "Check AWS_S3_ENDPOINT_URL, the network and the store.")
+        raise StorageUnavailable from error
+
+
+def _log(storage: Any, what: str, fix: str) -> None:
+    logger.error("S3 bucket %s: %s. %s", storage.bucket_name, what, fix)

@@ -1,0 +1,152 @@
+"""Attempts are counted per address and per account; nothing is counted where throttles are off."""
+
+import time
+
+import pytest
+from django.core import mail
+from django.core.checks import run_checks
+
+from users.throttles import Rate, parse_rate
+
+RATES = {"login": "3/day", "signup": "2/day", "password_reset": "2/day"}
+BROKEN_CACHE = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+}
+
+
+@pytest.fixture
+def throttled(settings, db):
+    settings.THROTTLES_ENABLED = True
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": RATES}
+    return settings
+
+
+def login(client, email, address="10.0.0.1", password="wrong", **headers):
+    body = {"email": email, "password": password}
+    return client.post("/api/auth/login/", body, REMOTE_ADDR=address, **headers)
+
+
+def assert_throttled(answer):
+    assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+    assert set(answer.json()) == {"detail", "code"}
+    assert 0 < int(answer["Retry-After"]) <= 86_400
+
+
+def test_login_is_bounded_per_address(client_of, throttled):
+    for number in range(3):
+        assert login(client_of(), f"u{number}@example.com").status_code == 401
+    assert_throttled(login(client_of(), "u9@example.com"))
+    assert login(client_of(), "u9@example.com", "10.0.0.2").status_code == 401
+
+
+def test_login_is_bounded_per_account_from_wherever(client_of, throttled, make_user):
+    make_user("anna")
+    for number, email in enumerate(["anna@example.com", "ANNA@example.com", " Anna@Example.com "]):
+        assert login(client_of(), email, f"10.0.0.{number}").status_code == 401
+    assert_throttled(login(client_of(), "anna@example.com", "10.0.1.1", "Pass-word-1"))
+    assert login(client_of(), "bert@example.com", "10.0.1.1").status_code == 401
+
+
+def test_a_refused_address_costs_accounts_nothing(client_of, throttled, make_user):
+    make_user("anna")
+    for _ in range(3):
+        login(client_of(), "other@example.com")
+    for _ in range(5):
+        assert_throttled(login(client_of(), "anna@example.com"))
+    assert login(client_of(), "anna@example.com", "10.0.0.2", "Pass-word-1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("addresses", "limited"),
+    [
+        (["2001:db8::1", "2001:db8::2", "2001:db8:0:0:9::3", "2001:db8::4"], True),
+        (["2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:3::1", "2001:db8:0:4::1"], False),
+        (["::ffff:10.0.0.1", "10.0.0.1", "::ffff:10.0.0.1", "10.0.0.1"], True),
+        (["::ffff:10.0.0.1", "::ffff:10.0.0.2", "::ffff:10.0.0.3", "::ffff:10.0.0.4"], False),
+        (["", "", "", ""], True),
+    ],
+)
+def test_an_ipv6_subscriber_is_one_address(client_of, throttled, addresses, limited):
+    answers = [login(client_of(), f"u{number}@example.com", one) for number, one in enumerate(addresses)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429 if limited else 401]
+
+
+def test_a_forwarded_address_counts_only_from_a_trusted_proxy(client_of, throttled):
+    statuses = [login(client_of(), f"u{n}@e.com", HTTP_X_FORWARDED_FOR=f"1.2.3.{n}").status_code for n in range(4)]
+    assert statuses == [401, 401, 401, 429]
+    throttled.REST_FRAMEWORK = {**throttled.REST_FRAMEWORK, "NUM_PROXIES": 1}
+    assert login(client_of(), "u5@e.com", HTTP_X_FORWARDED_FOR="1.2.3.4").status_code == 401
+
+
+@pytest.mark.parametrize("body", [{}, {"email": None}, {"email": ["a"]}, {"email": {"a": 1}}, {"email": "\0"}])
+def test_malformed_attempts_count_too(client_of, throttled, body):
+    statuses = [client_of().post("/api/auth/login/", body).status_code for _ in range(4)]
+    assert statuses == [400, 400, 400, 429]
+
+
+def test_signup_is_bounded_per_address(client_of, throttled):
+    statuses = [client_of().post("/api/auth/signup/", {}).status_code for _ in range(3)]
+    assert statuses == [400, 400, 429]
+
+
+@pytest.mark.parametrize("email", ["anna@example.com", "nobody@example.com"])
+def test_reset_mails_are_bounded_per_account_known_or_not(client_of, throttled, make_user, email):
+    make_user("anna")
+    answers = [
+        client_of().post("/api/auth/password/reset/", {"email": email}, REMOTE_ADDR=f"10.0.0.{number}")
+        for number in range(3)
+    ]
+    assert [answer.status_code for answer in answers] == [204, 204, 429]
+    assert len(mail.outbox) == (2 if email.startswith("anna") else 0)
+
+
+def test_guessing_the_old_password_counts_as_guessing_at_login(client_of, throttled, make_user):
+    anna = make_user("anna")
+    form = {"old_password": "wrong", "new_password": "Other-word-2"}
+    for number in range(3):
+        answer = client_of(anna).post("/api/auth/password/change/", form, REMOTE_ADDR=f"10.0.0.{number}")
+        assert answer.status_code == 400
+    assert_throttled(login(client_of(), "anna@example.com", "10.0.1.1", "Pass-word-1"))
+
+
+def test_a_window_ends(client_of, throttled, monkeypatch):
+    for number in range(4):
+        last = login(client_of(), f"u{number}@example.com")
+    assert_throttled(last)
+    later = time.time() + 86_400
+    monkeypatch.setattr("users.throttles.time.time", lambda: later)
+    assert login(client_of(), "u9@example.com").status_code == 401
+
+
+def test_where_nothing_can_be_counted_nothing_is_tried(client_of, throttled, make_user):
+    throttled.CACHES = BROKEN_CACHE
+    answer = login(client_of(), "anna@example.com")
+    assert (answer.status_code, answer.json()["code"]) == (503, "cache_unavailable")
+    assert answer["Retry-After"]
+
+
+def test_switched_off_nothing_is_counted(client_of, throttled):
+    throttled.THROTTLES_ENABLED = False
+    throttled.CACHES = BROKEN_CACHE
+    assert {login(client_of(), "a@example.com").status_code for _ in range(9)} == {401}
+
+
+@pytest.mark.parametrize(("text", "rate"), [("10/min", (10, 60)), ("1/s", (1, 1)), ("5/hour", (5, 3600))])
+def test_rates(text, rate):
+    assert parse_rate(text) == Rate(*rate)
+
+
+@pytest.mark.parametrize("text", ["", "10", "10/", "/min", "0/min", "-1/h", "x/min", "5/week"])
+def test_a_rate_that_is_none_stops_the_start(settings, text):
+    settings.REST_FRAMEWORK = {
+        **settings.REST_FRAMEWORK,
+        "DEFAULT_THROTTLE_RATES": {**RATES, "password_reset": text},
+    }
+    (error,) = [found for found in run_checks(tags=["security"]) if found.id == "users.E001"]
+    assert "THROTTLE_PASSWORD_RESET" in error.msg
+
+
+@pytest.mark.parametrize(("link", "fine"), [("", True), ("https://e.com/{uid}{token}", True), ("https://e.com", False)])
+def test_a_reset_link_needs_both_parts(settings, link, fine):
+    settings.PASSWORD_RESET_URL = link
+    assert bool([found for found in run_checks(tags=["security"]) if found.id == "users.E002"]) != fine
