@@ -137,7 +137,7 @@ def error_body(exc: APIException) -> dict[str, Any]:
         return _field_messages(detail if isinstance(detail, dict) else {NON_FIELD_ERRORS: detail})
     code = getattr(exc, "default_code", "error")
     if isinstance(detail, dict):  # simplejwt: {"detail", "code", "messages"}
-        code, detail = detail.get("code", code), detail.get("detail", exc.default_detail)
+        code, detail = detail.get("code", code), str(detail.get("detail", exc.default_detail))
     if isinstance(detail, list):
         detail = " ".join(str(part) for part in detail)
     if isinstance(detail, ErrorDetail):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import Error, IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.request import Request
@@ -58,7 +58,7 @@ class Claim:
             return
         try:
             _running(self._row).delete()
-        except DatabaseError:
+        except Error:
             logger.warning("An Idempotency-Key stays taken until its lease ends", exc_info=True)
 
 
@@ -103,7 +103,7 @@ def _claimed(user_id: int, key: str, fingerprint: str) -> IdempotencyKey:
             continue
         if found.expires_at > now:
             return _usable(found, fingerprint)
-        if _took_over(found, fingerprint, until=now + LEASE):
+        if took_over(found, fingerprint, until=now + LEASE):
             return found
     raise _in_progress()
 
@@ -116,7 +116,7 @@ def _usable(found: IdempotencyKey, fingerprint: str) -> IdempotencyKey:
     return found
 
 
-def _took_over(found: IdempotencyKey, fingerprint: str, until: datetime) -> bool:
+def took_over(found: IdempotencyKey, fingerprint: str, until: datetime) -> bool:
     """Whether an expired row is ours now; only one of many can see the end of its old time still there."""
     expired = IdempotencyKey.objects.filter(pk=found.pk, expires_at=found.expires_at)
     found.fingerprint, found.result_id, found.expires_at = fingerprint, None, until

@@ -1,84 +1,97 @@
-"""Artworks and reviews from plain rows, ready for JSON: what the serializers say, at a fraction of their time."""
+"""Artworks and reviews from plain rows, ready for JSON: what the serializers say, at a fraction of their time.
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+A row is a named tuple: what paging reads has a name, the rest is unpacked by place. The querysets are built once,
+because resolving thirty columns costs as much as reading a short page; whoever uses one goes on from a copy.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, cast
 
 from rest_framework.request import Request
 
-from artworks.models import ArtWorkQuerySet, ReviewQuerySet
+from artworks.models import ArtWork, ArtWorkQuerySet, Review, ReviewQuerySet
 from media_assets.rendering import MediaRenderer, asset_columns
 
 Row = dict[str, Any]
 _AUTHOR = ("author_id", "author__username", "author__email", "author__first_name", "author__last_name")
-_ARTWORK = ("id", "title", "description", "image_url", "created_at", "updated_at", "medium", "dimensions", "tags")
-_REVIEW = ("id", "artwork_id", "rating", "text", "created_at", "updated_at")
+_ARTWORK = (
+    *("pk", "title", "description", "image_url", "created_at", "updated_at", "medium", "dimensions", "tags"),
+    *("likes_count", "reviews_count", *_AUTHOR),
+)
+_REVIEW = ("pk", "artwork_id", "rating", "text", "created_at", "updated_at", *_AUTHOR)
+_ASSET = asset_columns()
+_IMAGE = slice(len(_ARTWORK), len(_ARTWORK) + len(_ASSET))
+_IMAGE_KEY = _ASSET.index("key")
 
 
-def artwork_values(artworks: ArtWorkQuerySet, request: Request) -> Any:
-    """The queryset as ``.values()`` rows of what ``artwork_rows`` reads: one query, with author and image joined."""
-    columns = [*_ARTWORK, "likes_count", "reviews_count", *_AUTHOR, *asset_columns("image__")]
-    if request.user.is_authenticated:
-        return artworks.with_is_liked(request.user).values(*columns, "is_liked")
-    return artworks.values(*columns)
+@cache
+def artworks_as_rows() -> ArtWorkQuerySet:
+    """Every artwork as a row for ``artwork_rows``: one query, with author and image joined."""
+    return cast(ArtWorkQuerySet, ArtWork.objects.values_list(*_ARTWORK, *asset_columns("image__"), named=True))
 
 
-def artwork_rows(rows: Iterable[Row], request: Request) -> list[Row]:
-    """Rows of ``artwork_values`` as the answer has them."""
-    media_of = MediaRenderer.for_request(request).media
+def artwork_rows(rows: Iterable[Any], request: Request) -> list[Row]:
+    """Rows of ``artworks_as_rows``, for a caller who is signed in ``with_is_liked``, as the answer has them."""
+    media_of = MediaRenderer.for_request(request).fields
     signed_in = request.user.is_authenticated
     answer = []
     for row in rows:
-        media = media_of(row, "image__")
+        pk, title, description, image_url, created_at, updated_at, medium, dimensions, tags, likes, reviews = row[:11]
+        image = row[_IMAGE]
+        media = media_of(*image) if image[0] is not None else None
         answer.append(
             {
-                "id": row["id"],
-                "title": row["title"],
-                "description": row["description"],
-                "image": row["image__key"],
-                "image_url": row["image_url"],
-                "image_display_url": (media and media["url"]) or row["image_url"] or None,
-                "created_at": row["created_at"],
-                "updated_at": row["updated_at"],
-                "author": _author(row, signed_in),
-                "medium": row["medium"],
-                "dimensions": row["dimensions"],
-                "tags": row["tags"],
-                "likes_count": row["likes_count"],
-                "reviews_count": row["reviews_count"],
-                "is_liked": row["is_liked"] if signed_in else False,
+                "id": pk,
+                "title": title,
+                "description": description,
+                "image": image[_IMAGE_KEY],
+                "image_url": image_url,
+                "image_display_url": (media and media["url"]) or image_url or None,
+                "created_at": created_at,
+                "updated_at": updated_at,
+                "author": _author(row[11:16], signed_in),
+                "medium": medium,
+                "dimensions": dimensions,
+                "tags": tags,
+                "likes_count": likes,
+                "reviews_count": reviews,
+                "is_liked": row[-1] if signed_in else False,
                 "media": media,
             }
         )
     return answer
 
 
-def review_values(reviews: ReviewQuerySet) -> Any:
-    """The queryset as ``.values()`` rows of what ``review_rows`` reads: one query, with the author joined."""
-    return reviews.values(*_REVIEW, *_AUTHOR)
+@cache
+def reviews_as_rows() -> ReviewQuerySet:
+    """Every review as a row for ``review_rows``: one query, with the author joined."""
+    return cast(ReviewQuerySet, Review.objects.values_list(*_REVIEW, named=True))
 
 
-def review_rows(rows: Iterable[Row], request: Request) -> list[Row]:
-    """Rows of ``review_values`` as the answer has them."""
+def review_rows(rows: Iterable[Any], request: Request) -> list[Row]:
+    """Rows of ``reviews_as_rows`` as the answer has them."""
     signed_in = request.user.is_authenticated
     return [
         {
-            "id": row["id"],
-            "artwork": row["artwork_id"],
-            "author": _author(row, signed_in),
-            "rating": row["rating"],
-            "text": row["text"],
-            "created_at": row["created_at"],
-            "updated_at": row["updated_at"],
+            "id": pk,
+            "artwork": artwork_id,
+            "author": _author(author, signed_in),
+            "rating": rating,
+            "text": text,
+            "created_at": created_at,
+            "updated_at": updated_at,
         }
-        for row in rows
+        for pk, artwork_id, rating, text, created_at, updated_at, *author in rows
     ]
 
 
-def _author(row: Mapping[str, Any], signed_in: bool) -> Row:
+def _author(columns: Iterable[Any], signed_in: bool) -> Row:
+    pk, username, email, first_name, last_name = columns
     return {
-        "id": row["author_id"],
-        "username": row["author__username"],
-        "email": row["author__email"] if signed_in else None,
-        "first_name": row["author__first_name"],
-        "last_name": row["author__last_name"],
+        "id": pk,
+        "username": username,
+        "email": email if signed_in else None,
+        "first_name": first_name,
+        "last_name": last_name,
     }

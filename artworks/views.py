@@ -20,7 +20,7 @@ from artworks import examples, services
 from artworks.filters import ArtWorkFilter
 from artworks.models import ArtWork, ArtWorkQuerySet, Review, ReviewQuerySet
 from artworks.permissions import IsAuthorOrStaffOrReadOnly
-from artworks.rows import artwork_rows, artwork_values, review_rows, review_values
+from artworks.rows import artwork_rows, artworks_as_rows, review_rows, reviews_as_rows
 from artworks.serializers import ArtWorkSerializer, LikeSerializer, ReviewSerializer
 from users.models import User
 
@@ -52,8 +52,10 @@ class ArtWorkViewSet(viewsets.GenericViewSet[ArtWork]):
     def list(self, request: Request) -> HttpResponse:
         """A page of artworks, newest first; the next page's address is in the `Link` header."""
         paginator = cast(KeysetPagination, self.paginator)
-        artworks = cast(ArtWorkQuerySet, self.filter_queryset(self.get_queryset()))
-        rows = paginator.paginate_queryset(artwork_values(artworks, request), request, view=self)
+        artworks = artworks_as_rows().visible_to(request.user)
+        if request.user.is_authenticated:
+            artworks = artworks.with_is_liked(request.user)
+        rows = paginator.paginate_queryset(self.filter_queryset(artworks), request, view=self)
         return json_rows(artwork_rows(rows, request), paginator)
 
     def retrieve(self, request: Request, pk: int) -> Response:
@@ -141,13 +143,13 @@ class ArtWorkReviewsView(generics.GenericAPIView[Review]):
     ordering = "-created_at"
 
     def get_queryset(self) -> ReviewQuerySet:
-        return Review.objects.visible_to(self.request.user).filter(artwork_id=self.kwargs.get("artwork_id"))
+        return reviews_as_rows().visible_to(self.request.user).filter(artwork_id=self.kwargs.get("artwork_id"))
 
     def get(self, request: Request, artwork_id: int) -> HttpResponse:
         """A page of the artwork's reviews, newest first; the next page's address is in the `Link` header."""
         self._require_artwork(artwork_id)
         paginator = cast(KeysetPagination, self.paginator)
-        rows = paginator.paginate_queryset(review_values(self.get_queryset()), request, view=self)
+        rows = paginator.paginate_queryset(self.get_queryset(), request, view=self)
         return json_rows(review_rows(rows, request), paginator)
 
     def post(self, request: Request, artwork_id: int) -> Response:

@@ -9,8 +9,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
+
+from config.variables import Problem, Variables
 
 LOCAL_BASE_URL = "/media/"
 LOCAL_PRIVATE_BASE_URL = "/media/private/"
@@ -30,34 +32,12 @@ CANNED_ACLS = (
 # Regions that answer on the global host `<bucket>.s3.amazonaws.com`; those launched after 20 March 2019 do not
 # (AWS, "Methods for accessing a general purpose bucket", legacy global endpoint).
 GLOBAL_HOST_REGIONS = frozenset(
-    [
-        "us-east-1",
-        "us-east-2",
-        "us-west-1",
-        "us-west-2",
-        "ca-central-1",
-        "sa-east-1",
-        "eu-central-1",
-        "eu-north-1",
-        "eu-west-1",
-        "eu-west-2",
-        "eu-west-3",
-        "ap-northeast-1",
-        "ap-northeast-2",
-        "ap-northeast-3",
-        "ap-south-1",
-        "ap-southeast-1",
-        "ap-southeast-2",
-    ]
+    (
+        *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1"),
+        *("eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "ap-south-1"),
+        *("ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-southeast-1", "ap-southeast-2"),
+    )
 )
-
-
-class Problem(NamedTuple):
-    """A misconfiguration: which variable, what is wrong with it, what to write instead."""
-
-    variable: str
-    message: str
-    hint: str
 
 
 @dataclass(frozen=True)
@@ -76,69 +56,13 @@ class MediaEnvironment:
     problems: tuple[Problem, ...]
 
 
-class _Reader:
-    """Reads variables by any of their names and collects what is wrong with them."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self.env = env
-        self.problems: list[Problem] = []
-
-    def first(self, *names: str, default: str = "") -> str:
-        """The first of ``names`` that is set and not blank."""
-        return next((value for name in names if (value := self.env.get(name, "").strip())), default)
-
-    def boolean(self, name: str) -> bool | None:
-        """True, False, or None where the variable is absent or blank."""
-        text = self.first(name).lower()
-        if text in ("1", "true", "yes", "on", "y", "t"):
-            return True
-        if text not in ("", "0", "false", "no", "off", "n", "f"):
-            self.problem(name, f"{name}={text!r} is neither yes nor no.", f"Write {name}=True or {name}=False.")
-        return False if text else None
-
-    def integer(self, name: str, default: int, *, minimum: int, maximum: int | None = None) -> int:
-        """A whole number within its bounds; ``default`` where it is absent or wrong."""
-        text = self.first(name)
-        if not text:
-            return default
-        if text.isdecimal() and minimum <= int(text) and (maximum is None or int(text) <= maximum):
-            return int(text)
-        upto = f"from {minimum}" + (f" to {maximum}" if maximum else "")
-        self.problem(name, f"{name}={text!r} is not a whole number {upto}.", f"Write for example {name}={default}.")
-        return default
-
-    def url(self, *names: str) -> str | None:
-        """An ``http(s)://host`` URL without a trailing slash, or None."""
-        name = next((name for name in names if self.first(name)), "")
-        if not name:
-            return None
-        text = self.first(name)
-        parts = urlsplit(text)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-            self.problem(
-                name, f"{name}={text!r} is not a URL.", f"Write scheme and host: {name}=https://storage.example.com"
-            )
-            return None
-        return text.rstrip("/")
-
-    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
-        text = self.first(name, default=default)
-        if text not in allowed:
-            self.problem(name, f"{name}={text!r} is not known.", f"Write one of: {', '.join(allowed)}.")
-            return default
-        return text
-
-    def problem(self, variable: str, message: str, hint: str) -> None:
-        self.problems.append(Problem(variable, message, hint))
-
-
 def read_media_environment(env: Mapping[str, str], base_dir: Path) -> MediaEnvironment:
     """Read every media variable of ``env``; relative folders are taken below ``base_dir``.
 
     Never raises: what is wrong stands in ``problems`` (the system checks show them and stop the start) and a safe
     value takes its place.
     """
-    read = _Reader(env)
+    read = Variables(env)
     bucket = read.first(*BUCKET_NAMES)
     switch = read.boolean("USE_S3")
     use_s3 = bool(bucket) if switch is None else switch
@@ -199,7 +123,7 @@ def public_base_url(options: Mapping[str, Any]) -> str:
     return f"https://{bucket}.s3.{region}.{suffix}/{location}"
 
 
-def _default_visibility(read: _Reader) -> str:
+def _default_visibility(read: Variables) -> str:
     acl_private = read.first("AWS_DEFAULT_ACL") == "private"
     implied = PRIVATE if acl_private or read.boolean("AWS_QUERYSTRING_AUTH") else PUBLIC
     visibility = read.choice("MEDIA_DEFAULT_VISIBILITY", (PUBLIC, PRIVATE), implied)
@@ -213,7 +137,7 @@ def _default_visibility(read: _Reader) -> str:
     return visibility
 
 
-def _object_max_age(read: _Reader) -> int:
+def _object_max_age(read: Variables) -> int:
     """``max-age`` out of ``AWS_S3_OBJECT_PARAMETERS`` (JSON or a Python dict), else one day."""
     text = read.first("AWS_S3_OBJECT_PARAMETERS")
     if not text:
@@ -230,7 +154,7 @@ def _object_max_age(read: _Reader) -> int:
         return 86_400
 
 
-def _local_roots(read: _Reader, base_dir: Path) -> tuple[Path, Path]:
+def _local_roots(read: Variables, base_dir: Path) -> tuple[Path, Path]:
     public = (base_dir / read.first("MEDIA_ROOT", default="media")).resolve()
     private = (base_dir / read.first("PRIVATE_MEDIA_ROOT", default="private_media")).resolve()
     if public == private or public in private.parents or private in public.parents:
@@ -250,8 +174,9 @@ def _local(name: str, root: Path, base_url: str, expiry: int) -> dict[str, Any]:
     return {"BACKEND": f"media_assets.storages.local.{name}", "OPTIONS": options}
 
 
-def _s3_pair(read: _Reader, bucket: str, visibility: str, expiry: int, max_age: int) -> dict[str, dict[str, Any]]:
-    endpoint, public_endpoint = read.url("AWS_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), read.url("AWS_S3_PUBLIC_ENDPOINT_URL")
+def _s3_pair(read: Variables, bucket: str, visibility: str, expiry: int, max_age: int) -> dict[str, dict[str, Any]]:
+    endpoint = read.url("AWS_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    public_endpoint = read.url("AWS_S3_PUBLIC_ENDPOINT_URL")
     access, secret = read.first(*ACCESS_KEY_NAMES), read.first(*SECRET_KEY_NAMES)
     if bool(access) != bool(secret):
         missing = "AWS_SECRET_ACCESS_KEY" if access else "AWS_ACCESS_KEY_ID"
@@ -318,7 +243,7 @@ def _s3_pair(read: _Reader, bucket: str, visibility: str, expiry: int, max_age: 
     }
 
 
-def _public_acl(read: _Reader) -> str | None:
+def _public_acl(read: Variables) -> str | None:
     """The ACL of public objects: ``public-read`` unless ``AWS_DEFAULT_ACL`` says otherwise; set but empty means none
     (buckets with ACLs disabled, public by bucket policy)."""
     if "AWS_DEFAULT_ACL" not in read.env:
@@ -334,7 +259,7 @@ def _public_acl(read: _Reader) -> str | None:
     return None if acl == "private" else acl or None
 
 
-def _locations(read: _Reader, bucket: str, private_bucket: str, visibility: str) -> tuple[str, str]:
+def _locations(read: Variables, bucket: str, private_bucket: str, visibility: str) -> tuple[str, str]:
     public = read.env.get("AWS_LOCATION", "media").strip().strip("/")
     own_root = private_bucket != bucket or visibility == PRIVATE
     private = read.env.get("AWS_PRIVATE_LOCATION", "" if own_root else "private").strip().strip("/")
@@ -349,7 +274,7 @@ def _locations(read: _Reader, bucket: str, private_bucket: str, visibility: str)
     return public, private
 
 
-def _custom_domain(read: _Reader) -> tuple[str | None, str]:
+def _custom_domain(read: Variables) -> tuple[str | None, str]:
     domain = read.first("AWS_S3_CUSTOM_DOMAIN")
     if "://" in domain or domain.endswith("/"):
         read.problem(
@@ -362,7 +287,7 @@ def _custom_domain(read: _Reader) -> tuple[str | None, str]:
     return domain or None, protocol if protocol.endswith(":") else f"{protocol}:"
 
 
-def _cloudfront(read: _Reader, domain: str | None) -> dict[str, str]:
+def _cloudfront(read: Variables, domain: str | None) -> dict[str, str]:
     key, key_id = read.first("AWS_CLOUDFRONT_KEY"), read.first("AWS_CLOUDFRONT_KEY_ID")
     if bool(key) != bool(key_id):
         missing = "AWS_CLOUDFRONT_KEY_ID" if key else "AWS_CLOUDFRONT_KEY"

@@ -8,7 +8,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpRe
 from django.http.response import HttpResponseBase
 
 CHUNK_BYTES = 65_536
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
 
 
 def partial_response(
@@ -21,25 +21,25 @@ def partial_response(
     headers = {**headers, "Accept-Ranges": "bytes"}
     wanted = _wanted(request, size, etag)
     if wanted is None:
-        response = FileResponse(file, content_type=content_type, headers=headers)
-        response.headers["Content-Length"] = str(size)
+        response = FileResponse(file, content_type=content_type)
+        for name, value in {**headers, "Content-Length": str(size)}.items():  # over FileResponse's own
+            response.headers[name] = value
         return response
     first, last = wanted
     if first > last:
         file.close()
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
-    file.seek(first)
-    part = StreamingHttpResponse(
-        _chunks(file, last - first + 1), status=206, content_type=content_type, headers=headers
-    )
-    part.headers |= {"Content-Range": f"bytes {first}-{last}/{size}", "Content-Length": str(last - first + 1)}
-    return part
+    count = last - first + 1
+    headers |= {"Content-Range": f"bytes {first}-{last}/{size}", "Content-Length": str(count)}
+    return StreamingHttpResponse(_Part(file, first, count), status=206, content_type=content_type, headers=headers)
 
 
 def _wanted(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:
     """First and last byte, first > last where the range lies outside; None where the whole file is wanted."""
+    if request.method != "GET":
+        return None  # ranges are defined for GET alone (RFC 9110, 14.2)
     match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
-    if match is None or match.group() == "bytes=-" or request.headers.get("If-Range", etag) != etag:
+    if match is None or match.groups() == ("", "") or request.headers.get("If-Range", etag) != etag:
         return None
     first, last = match.groups()
     if not first:
@@ -49,8 +49,18 @@ def _wanted(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | Non
     return (int(first), min(int(last or size), size - 1)) if int(first) < size else (1, 0)
 
 
-def _chunks(file: IO[bytes], count: int) -> Iterator[bytes]:
-    with file:
-        while count and (chunk := file.read(min(CHUNK_BYTES, count))):
-            count -= len(chunk)
+class _Part:
+    """Chunks of ``count`` bytes of a file from byte ``first`` on; closing it, read or not, closes the file."""
+
+    def __init__(self, file: IO[bytes], first: int, count: int) -> None:
+        self._file, self._first, self._count = file, first, count
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._file.seek(self._first)
+        left = self._count
+        while left and (chunk := self._file.read(min(CHUNK_BYTES, left))):
+            left -= len(chunk)
             yield chunk
+
+    def close(self) -> None:
+        self._file.close()

@@ -4,19 +4,26 @@ The registry decides what is served, so that a discarded file is gone at once an
 redirected there. Ranges, conditional requests and caching follow RFC 9110 and 9111.
 """
 
+import logging
 import time
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, quote_etag
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from api.errors import ServiceUnavailable, as_api_exception, error_body
 from media_assets.byte_ranges import partial_response
+from media_assets.errors import StorageUnavailable
 from media_assets.keys import is_safe_key
 from media_assets.models import MediaAsset, State, Visibility
 from media_assets.signing.local import Verdict
@@ -25,19 +32,40 @@ from media_assets.storages import get_storage, is_configured
 
 LOCAL_PREFIX = "local-"
 MIN_REDIRECT_SECONDS = 1
+MAX_REDIRECT_SECONDS = 604_800  # the longest life of a presigned URL
+_CACHED_STATUSES = (200, 206, 304)
 _REFUSALS = {
     Verdict.FORGED: ("invalid_signature", "This link is not valid. Ask for a new one."),
     Verdict.EXPIRED: ("expired_signature", "This link has expired. Ask for a new one."),
 }
+View = Callable[[HttpRequest, str], HttpResponseBase]
+logger = logging.getLogger(__name__)
 
 
-@require_safe
+def _media_view(view: View) -> View:
+    """GET and HEAD only; 503 with ``Retry-After`` where the storage or the database does not answer."""
+
+    @csrf_exempt  # another method is 405, not a missing token
+    @require_safe
+    @wraps(view)
+    def answer(request: HttpRequest, key: str) -> HttpResponseBase:
+        try:
+            return view(request, key)
+        except (ServiceUnavailable, OperationalError, InterfaceError) as error:
+            known: Any = as_api_exception(error)
+            headers = {"Retry-After": str(known.wait), "Cache-Control": "no-store"}
+            return JsonResponse(error_body(known), status=known.status_code, headers=headers)
+
+    return answer
+
+
+@_media_view
 def public_media(request: HttpRequest, key: str) -> HttpResponseBase:
     """``GET /media/<key>``: a public file; 404 for anything else."""
     return _deliver(request, _delivered(key, Visibility.PUBLIC), settings.MEDIA_CACHE_MAX_AGE_SECONDS)
 
 
-@require_safe
+@_media_view
 def private_media(request: HttpRequest, key: str) -> HttpResponseBase:
     """``GET /media/private/<key>?expires=…&signature=…``: 403 for a forged, foreign or expired signature."""
     expires, signature, now = request.GET.get("expires", ""), request.GET.get("signature", ""), time.time()
@@ -45,7 +73,7 @@ def private_media(request: HttpRequest, key: str) -> HttpResponseBase:
     if verdict is not Verdict.VALID:
         code, detail = _REFUSALS[verdict]
         return JsonResponse({"detail": detail, "code": code}, status=403, headers={"Cache-Control": "no-store"})
-    remaining = int(expires) - int(now)
+    remaining = int(int(expires) - now)
     return _deliver(request, _delivered(key, Visibility.PRIVATE), remaining)
 
 
@@ -72,36 +100,40 @@ def _deliver(request: HttpRequest, asset: MediaAsset, remaining: int) -> HttpRes
     response: Any = get_conditional_response(request, etag, int(modified.timestamp()))
     if response is None:
         response = _content(request, asset, etag)
-    response.headers |= {
-        "Cache-Control": f"{asset.visibility}, max-age={max_age}",
+    cached = response.status_code in _CACHED_STATUSES
+    for name, value in {
+        "Cache-Control": f"{asset.visibility}, max-age={max_age}" if cached else "no-store",
         "ETag": etag,
         "Last-Modified": http_date(modified.timestamp()),
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'; sandbox",
-    }
+    }.items():
+        response.headers[name] = value
     return response  # type: ignore[no-any-return]
 
 
 def _content(request: HttpRequest, asset: MediaAsset, etag: str) -> HttpResponseBase:
     kind = "inline" if asset.content_type.startswith("image/") else "attachment"
-    filename = quote(asset.original_filename or asset.key.rpartition("/")[2])
+    filename = quote(asset.original_filename or asset.key.rpartition("/")[2], safe="")
     headers = {"Content-Disposition": f"{kind}; filename*=UTF-8''{filename}"}
     if prefix := settings.MEDIA_X_ACCEL_PREFIX:
         target = f"{prefix.rstrip('/')}/{asset.visibility}/{quote(asset.key)}"
         return HttpResponse(content_type=asset.content_type, headers={**headers, "X-Accel-Redirect": target})
     try:
         file = get_storage(asset.storage).open(asset.key)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise Http404 from None
+    except OSError as error:
+        logger.error("%s cannot be read: %s. Check MEDIA_ROOT and PRIVATE_MEDIA_ROOT (permissions).", asset.key, error)
+        raise StorageUnavailable from error
     return partial_response(request, file, size=asset.size, etag=etag, content_type=asset.content_type, headers=headers)
 
 
 def _redirect(asset: MediaAsset, max_age: int, remaining: int) -> HttpResponseBase:
     """To the file's present place. A cached redirect dies before its target does."""
-    maker = url_maker(asset.storage)
-    if asset.visibility == Visibility.PUBLIC:
-        target, _ = maker.exact(asset.key, now=time.time(), expires_in=max_age)
-    else:
-        target, _ = maker.exact(asset.key, now=time.time(), expires_in=max(MIN_REDIRECT_SECONDS, remaining))
-        max_age //= 2
+    maker, now = url_maker(asset.storage), time.time()
+    lifetime = min(MAX_REDIRECT_SECONDS, max(MIN_REDIRECT_SECONDS, remaining))
+    target, ends_at = maker.exact(asset.key, now=now, expires_in=lifetime)
+    if ends_at is not None:
+        max_age = max(0, min(max_age, int(ends_at - now))) // 2
     return HttpResponseRedirect(target, headers={"Cache-Control": f"{asset.visibility}, max-age={max_age}"})

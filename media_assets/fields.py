@@ -1,5 +1,7 @@
 """The field that accepts an image: its bytes decide, never its name or the client's header."""
 
+from __future__ import annotations
+
 import mmap
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +24,7 @@ class ImageUploadField(serializers.FileField):
         "too_large": "The file has {size} bytes; at most {limit} are accepted. Send a smaller one.",
     }
 
-    def to_internal_value(self, data: Any) -> UploadedFile:
+    def to_internal_value(self, data: Any) -> UploadedFile[Any]:
         if not isinstance(data, UploadedFile):
             self.fail("not_a_file")
         limit = settings.MEDIA_MAX_SIZE_BYTES
@@ -35,7 +37,7 @@ class ImageUploadField(serializers.FileField):
         return data
 
 
-def inspect_upload(file: UploadedFile) -> ImageFacts:
+def inspect_upload(file: UploadedFile[Any]) -> ImageFacts:
     """Walk an uploaded file's structure without copying it. Raises InvalidImage."""
     limit = settings.MEDIA_MAX_PIXELS
     if not file.size:

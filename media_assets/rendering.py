@@ -54,12 +54,12 @@ class MediaRenderer:
 
     def asset(self, asset: MediaAsset | None) -> dict[str, Any] | None:
         """The ``media`` object of an asset; None for None."""
-        return asset and self.fields(*[getattr(asset, column) for column in COLUMNS])
+        return None if asset is None else self.fields(*[getattr(asset, column) for column in COLUMNS])
 
     def url(self, asset: MediaAsset | None) -> str | None:
         """The URL of an asset, absolute; None where there is none to give."""
         media = self.asset(asset)
-        return media and media["url"]
+        return None if media is None else media["url"]
 
     def fields(
         self,

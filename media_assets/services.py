@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -25,26 +25,35 @@ from media_assets.models import MediaAsset, State
 from media_assets.storages import active_alias, get_storage, is_configured
 
 MAX_KEY_TRIES = 100
-MAX_URL_LIFETIME_SECONDS = 604_800
-LATE_WRITE_SECONDS = 3600
+# How long a key stays taken after its object is gone: while a cache or an old signed URL (7 days at most) could show
+# it. Nobody ever had the URL of an unpublished one; its key waits only for a write that may still arrive.
+PUBLISHED_TOMBSTONE = timedelta(days=8)
+UNPUBLISHED_TOMBSTONE = timedelta(hours=1)
 logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
 def stored_image(
-    file: UploadedFile[Any] | None, *, owner: Any, folder: str, visibility: str | None = None
+    file: UploadedFile[Any] | None,
+    *,
+    owner: Any,
+    folder: str,
+    visibility: str | None = None,
+    rename: Callable[[str], str] = str,
 ) -> Iterator[MediaAsset | None]:
     """Store an image and hand over its reserved asset, to be published inside.
 
     In: ``file`` as ``ImageUploadField`` validated it (None: nothing happens, None is handed over); ``folder``, the
-    front of its key; ``visibility``, the site's default where None. Enter it outside any transaction; inside, open
-    one, save the row that points at the asset, call ``asset_publish``. Leaving with an exception discards the file.
-    Raises StorageUnavailable, with nothing left behind.
+    front of its key; ``visibility``, the site's default where None; ``rename``, from the safe file name to the one
+    that the key shall have. Enter it outside any transaction; inside, open one, save the row that points at the
+    asset, call ``asset_publish``. Leaving with an exception discards the file. Raises StorageUnavailable, with
+    nothing left behind.
     """
     if file is None:
         yield None
         return
-    asset = _reserve(file, owner=owner, folder=folder, visibility=visibility or settings.MEDIA_DEFAULT_VISIBILITY)
+    visibility = visibility or settings.MEDIA_DEFAULT_VISIBILITY
+    asset = _reserve(file, owner=owner, folder=folder, visibility=visibility, rename=rename)
     try:
         _store(asset, file)
         yield asset
@@ -53,6 +62,14 @@ def stored_image(
         raise
     with contextlib.suppress(StorageUnavailable):  # the sweeper does it later
         get_storage(asset.storage).settle(asset.object_id)
+
+
+@contextlib.contextmanager
+def stored_images(files: Sequence[UploadedFile[Any]], **how: Any) -> Iterator[list[MediaAsset]]:
+    """``stored_image`` for several files: all of them or none. ``how``: the other arguments of ``stored_image``."""
+    with contextlib.ExitStack() as stack:
+        assets = [stack.enter_context(stored_image(file, **how)) for file in files]
+        yield [asset for asset in assets if asset is not None]
 
 
 def asset_publish(asset: MediaAsset) -> None:
@@ -102,8 +119,9 @@ def abandon(asset: MediaAsset, *, now: bool) -> None:
 
 def purge_discarded(asset_ids: Iterable[int]) -> int:
     """Delete the objects of discarded assets and leave tombstones; how many. Stops at an unavailable storage."""
-    purged = 0
-    for asset in MediaAsset.objects.filter(pk__in=list(asset_ids), state=State.DISCARDED):
+    discarded = MediaAsset.objects.filter(state=State.DISCARDED)
+    purged: list[int] = []
+    for asset in discarded.filter(pk__in=list(asset_ids)):
         if not is_configured(asset.storage):
             continue
         try:
@@ -111,10 +129,13 @@ def purge_discarded(asset_ids: Iterable[int]) -> int:
         except StorageUnavailable:
             logger.warning("Objects of asset %s could not be deleted now; the sweeper tries again.", asset.pk)
             break
-        purged += MediaAsset.objects.filter(pk=asset.pk, state=State.DISCARDED).update(
-            state=State.TOMBSTONE, purge_after=timezone.now() + tombstone_lifetime(asset), updated_at=timezone.now()
+        purged.append(asset.pk)
+    now = timezone.now()
+    for published, lifetime in ((True, PUBLISHED_TOMBSTONE), (False, UNPUBLISHED_TOMBSTONE)):
+        discarded.filter(pk__in=purged, published_at__isnull=not published).update(
+            state=State.TOMBSTONE, purge_after=now + lifetime, updated_at=now
         )
-    return purged
+    return len(purged)
 
 
 def delete_objects(asset: MediaAsset) -> None:
@@ -127,17 +148,9 @@ def delete_objects(asset: MediaAsset) -> None:
     storage.settle(asset.object_id)
 
 
-def tombstone_lifetime(asset: MediaAsset) -> timedelta:
-    """How long the key stays taken after its object is gone: while a cache or an old signed URL could show it.
-
-    Nobody ever had the URL of an unpublished one; its key waits only for a write that may still arrive.
-    """
-    if asset.published_at is None:
-        return timedelta(seconds=LATE_WRITE_SECONDS)
-    return timedelta(seconds=max(settings.MEDIA_CACHE_MAX_AGE_SECONDS, MAX_URL_LIFETIME_SECONDS) + 86_400)
-
-
-def _reserve(file: UploadedFile[Any], *, owner: Any, folder: str, visibility: str) -> MediaAsset:
+def _reserve(
+    file: UploadedFile[Any], *, owner: Any, folder: str, visibility: str, rename: Callable[[str], str]
+) -> MediaAsset:
     """A committed row whose unique key makes the name ours."""
     facts: Any = file.facts  # type: ignore[attr-defined]
     name = file.name or ""
@@ -154,7 +167,7 @@ def _reserve(file: UploadedFile[Any], *, owner: Any, folder: str, visibility: st
         height=facts.height,
         lease_expires_at=timezone.now() + timedelta(seconds=settings.MEDIA_LEASE_SECONDS),
     )
-    _take_key(asset, key_candidates(folder, object_filename(name, facts.extension)))
+    _take_key(asset, key_candidates(folder, rename(object_filename(name, facts.extension))))
     return asset
 
 

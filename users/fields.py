@@ -23,11 +23,9 @@ def folded(text: str) -> str:
 class LowerCaseEmailField(EmailField):
     """An e-mail address kept in lower case, whoever writes it and however (save, update, look-up)."""
 
-    def to_python(self, value: Any) -> Any:
-        return _lower(super().to_python(value))
-
-    def get_prep_value(self, value: Any) -> Any:
-        return _lower(super().get_prep_value(value))
+    def to_python(self, value: Any) -> Any:  # CharField sends what is written or looked up through here as well
+        found = super().to_python(value)
+        return found.lower() if isinstance(found, str) else found
 
 
 class FoldedField(CharField):
@@ -45,7 +43,3 @@ class FoldedField(CharField):
         value = folded(getattr(model_instance, self.source))
         setattr(model_instance, self.attname, value)
         return value
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value

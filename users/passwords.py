@@ -55,7 +55,7 @@ def password_reset_confirm(*, user: User, new_password: str) -> None:
 def _password_swap(user: User, new_password: str) -> bool:
     """Store a new password, only over the hash that ``user`` was loaded with; whether that was still so."""
     stored = make_password(new_password)
-    if not User.objects.filter(pk=user.pk, is_active=True, password=user.password).update(password=stored):
+    if not User.objects.filter(pk=user.pk, password=user.password).update(password=stored):
         return False
     user.password = stored
     password_changed(new_password, user)

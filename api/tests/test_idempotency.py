@@ -12,7 +12,7 @@ from rest_framework.test import APIClient, APIRequestFactory, force_authenticate
 
 from api.errors import Conflict
 from api.fingerprints import file_sha256, request_fingerprint
-from api.idempotency import KEPT, LEASE, PURGED_PER_CLAIM, claim_idempotency_key
+from api.idempotency import KEPT, LEASE, PURGED_PER_CLAIM, claim_idempotency_key, took_over
 from api.models import IdempotencyKey
 from api.parsers import JSONParser
 
@@ -52,6 +52,15 @@ def age(**past: float) -> None:
     for row in IdempotencyKey.objects.all():
         row.expires_at -= timedelta(**past)
         row.save()
+
+
+def outlive_lease(user: Any, purged: bool) -> None:
+    """The lease of every key ends; what comes next finds the row gone, or (too many older ones) still there."""
+    age(seconds=LEASE.total_seconds() + 1)
+    older = timezone.now() - timedelta(days=1)
+    rows = (IdempotencyKey(user=user, key=f"k{n}", fingerprint="f", expires_at=older) for n in range(PURGED_PER_CLAIM))
+    if not purged:
+        IdempotencyKey.objects.bulk_create(rows)
 
 
 def test_the_same_request_makes_nothing_again(post: Any) -> None:
@@ -142,16 +151,33 @@ def test_a_key_is_forgotten_after_its_time(post: Any) -> None:
 @pytest.mark.parametrize("purged", [False, True])
 def test_a_lease_that_ended_passes_to_the_next_and_the_first_may_not_complete(user: Any, purged: bool) -> None:
     with pytest.raises(Conflict, match="took"), claim_idempotency_key(request_with("key", user)) as slow:
-        age(seconds=LEASE.total_seconds() + 1)
-        if purged:
-            IdempotencyKey.objects.all().delete()
+        outlive_lease(user, purged)
         with claim_idempotency_key(request_with("key", user)) as quick:
             assert quick.result_id is None
+            with pytest.raises(Conflict, match="took"), transaction.atomic():
+                slow.complete(1)
             with transaction.atomic():
                 quick.complete(2)
         with transaction.atomic():
             slow.complete(1)
     assert IdempotencyKey.objects.get().result_id == 2, "leaving the first claim frees no key of the second"
+
+
+@pytest.mark.parametrize("purged", [False, True])
+def test_leaving_a_claim_frees_no_key_that_another_runs_with(user: Any, purged: bool) -> None:
+    with claim_idempotency_key(request_with("key", user)):
+        outlive_lease(user, purged)
+        later = claim_idempotency_key(request_with("key", user))
+        later.__enter__()
+    assert IdempotencyKey.objects.get().expires_at > timezone.now()
+
+
+def test_one_of_two_that_saw_the_same_expired_key_takes_it_over(user: Any) -> None:
+    past = timezone.now() - timedelta(seconds=1)
+    made = IdempotencyKey.objects.create(user=user, key="key", fingerprint="f", result_id=1, expires_at=past)
+    first, second = (IdempotencyKey.objects.get(pk=made.pk) for _ in range(2))
+    until = timezone.now() + LEASE
+    assert [took_over(first, "new", until=until), took_over(second, "new", until=until)] == [True, False]
 
 
 def test_expired_keys_go_in_passing_some_at_a_time(post: Any, user: Any) -> None:

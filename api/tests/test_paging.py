@@ -19,6 +19,15 @@ def items() -> list[Item]:
     return create_table(ROWS)
 
 
+BAD_VALUES: dict[str, list[Any]] = {
+    "likes": [None, True, 1.5, "1", 2**63, -(2**63) - 1, [], {}],
+    "price": [None, 1, 1.5, "", "NaN", "Infinity", "1e9", "1e999999", "1.234", "9" * 11, "9" * 99, "١"],
+    "created_at": [None, True, 1.5, "2025-05-15T12:30:45Z", 10**18, -(10**18), 10**400],
+    "name": [None, 1, "a\0b", "a" * 301, ["a"]],
+}
+COLUMNS = ("created_at", "likes", "price", "name", "id")
+
+
 def get(path: str) -> Any:
     answer = APIClient().get(path)
     assert answer.status_code == 200, answer.content
@@ -42,13 +51,11 @@ def walk(path: str, rel: str) -> list[list[int]]:
 
 
 def cursor_of(*parts: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps(parts, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 @pytest.mark.parametrize("limit", [1, 4, 24, 25, 26, 100])
-@pytest.mark.parametrize(
-    "ordering", [sign + name for name in ("created_at", "likes", "price", "name", "id") for sign in ("", "-")]
-)
+@pytest.mark.parametrize("ordering", [sign + name for name in COLUMNS for sign in ("", "-")])
 def test_pages_forth_and_back_give_every_row_once(items: list[Item], ordering: str, limit: int) -> None:
     first = f"/api/items/?limit={limit}&ordering={ordering}"
     forth = walk(first, "next")
@@ -120,17 +127,14 @@ def test_unknown_orderings_are_refused_with_the_choices(value: str) -> None:
 @pytest.mark.parametrize(
     ("ordering", "cursor"),
     [
-        *[("likes", text) for text in ("", "a", "====", "%00", "ü", "W10", "e30", "bnVsbA", "A" * 9999, "likes", "WzEsMiwzLDRd")],
+        *[("likes", text) for text in ("", "a", "====", "%00", "ü", "W10", "e30", "bnVsbA", "A" * 9999, "WzFd")],
         ("likes", cursor_of("-likes", "next", 1, 1)),
         ("likes", cursor_of("likes", "up", 1, 1)),
         ("likes", cursor_of("likes", "next", 1)),
         ("likes", cursor_of("likes", "next", 1, 1, 1)),
         ("likes", cursor_of(["likes"], "next", 1, 1)),
         *[("likes", cursor_of("likes", "next", 1, pk)) for pk in (None, True, 1.5, "1", 2**63, 10**400, [1], {"a": 1})],
-        *[("likes", cursor_of("likes", "next", value, 1)) for value in (None, True, 1.5, "1", 2**63, -(2**63) - 1, [], {})],
-        *[("price", cursor_of("price", "next", value, 1)) for value in (1, 1.5, None, "", "NaN", "Infinity", "1e9", "1e999999", "1.234", "9" * 11, "9" * 99, "١")],
-        *[("created_at", cursor_of("created_at", "next", value, 1)) for value in (None, "2025-05-15T12:30:45Z", 1.5, True, 10**18, -(10**18), 10**400)],
-        *[("name", cursor_of("name", "next", value, 1)) for value in (None, 1, "a\0b", "a" * 301, ["a"])],
+        *[(name, cursor_of(name, "next", value, 1)) for name, values in BAD_VALUES.items() for value in values],
         ("name", base64.urlsafe_b64encode(b'["name","next","\\ud800",1]').decode()),
         ("name", base64.urlsafe_b64encode(b'["name","next","\xff",1]').decode()),
     ],
@@ -154,9 +158,7 @@ def test_a_cursor_that_is_not_ours_is_refused(items: list[Item], ordering: str, 
 )
 @pytest.mark.parametrize("direction", ["next", "prev"])
 @pytest.mark.parametrize("pk", [0, -1, -(2**63), 2**63 - 1])
-def test_the_largest_values_are_places_like_others(
-    items: list[Item], ordering: str, value: Any, direction: str, pk: int
-) -> None:
+def test_the_largest_values_are_places(items: list[Item], ordering: str, value: Any, direction: str, pk: int) -> None:
     assert get(f"/api/items/?ordering={ordering}&cursor={cursor_of(ordering, direction, value, pk)}").json() is not None
 
 
@@ -181,10 +183,7 @@ def test_the_index_finds_the_place_at_any_depth(ordering: str, direction: str) -
         database.execute(explain + queries[0]["sql"])
         plan = " ".join(str(line) for line in database.fetchall())
     assert "items_by_age" in plan
-    assert (
-        ("SEARCH" in plan and "created_at" in plan)
-        if connection.vendor == "sqlite"
-        else "Index Cond: (created_at" in plan
-    )
+    found_by = "(created_at" if connection.vendor == "sqlite" else "Index Cond: (created_at"
+    assert found_by in plan
     assert "TEMP B-TREE" not in plan
     assert "Sort" not in plan

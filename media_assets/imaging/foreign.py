@@ -24,7 +24,6 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"Rar!", "RAR archive"),
     (b"7z\xbc\xaf\x27\x1c", "7-Zip archive"),
     (b"\x1f\x8b", "gzip archive"),
-    (b"RIFF", "sound or video file"),
     (b"ID3", "sound file"),
     (b"OggS", "sound or video file"),
     (b"\x1a\x45\xdf\xa3", "video (WebM or Matroska)"),
@@ -68,6 +67,8 @@ def _iso_media_name(head: bytes) -> str | None:
 def _binary_name(head: bytes) -> str | None:
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADER_BYTES:
         return "BMP picture"
+    if head.startswith(b"RIFF") and head[8:12] in (b"WAVE", b"AVI "):
+        return "sound or video file"
     return next((name for signature, name in _SIGNATURES if head.startswith(signature)), None)
 
 

@@ -15,4 +15,4 @@ def cloudfront_url(storage: Any, key: str, expires_at: int) -> str:
 def botocore_url(storage: Any, key: str, expires_in: int) -> str:
     """A presigned URL made by botocore, signed now for ``expires_in`` seconds."""
     params = {"Bucket": storage.bucket_name, "Key": storage.object_key(key)}
-    return str(storage.client.generate_presigned_url("get_object", Params=params, ExpiresIn=expires_in))
+    return str(storage.signing_client.generate_presigned_url("get_object", Params=params, ExpiresIn=expires_in))

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 from media_assets.signing.local import LocalSigner
-from media_assets.signing.sigv4 import Credentials, QuerySigner, UnsupportedBySigner
+from media_assets.signing.sigv4 import EXPIRY_MAX_SECONDS, Credentials, QuerySigner, UnsupportedBySigner
 
 WINDOWS_PER_LIFETIME = 4  # a URL repeats for a quarter of its lifetime, so that caches hit
 
@@ -27,7 +27,10 @@ class UrlMaker(Protocol):
         (seconds since the epoch, None: never)."""
 
     def exact(self, key: str, *, now: float, expires_in: int) -> tuple[str, int | None]:
-        """A URL that lives ``expires_in`` seconds from ``now``, and when it expires (None: never)."""
+        """A URL that lives ``expires_in`` seconds from ``now``, and when it expires (None: never).
+
+        Raises ValueError where a signed URL is to live for less than a second or more than seven days.
+        """
 
 
 class PlainUrls:
@@ -56,6 +59,8 @@ class _Expiring(ABC):
         return self.signed(signed_at, self._lifetime)
 
     def exact(self, key: str, *, now: float, expires_in: int) -> tuple[str, int | None]:
+        if not 1 <= expires_in <= EXPIRY_MAX_SECONDS:
+            raise ValueError(f"The expiry must be 1 to {EXPIRY_MAX_SECONDS} seconds, not {expires_in}.")
         make, expires_at = self.signed(int(now), expires_in)
         return make(key), expires_at
 

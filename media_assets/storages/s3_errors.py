@@ -26,12 +26,24 @@ _ACL = (
     "The bucket has ACLs disabled: set AWS_DEFAULT_ACL= (empty) and let a bucket policy grant s3:GetObject on the "
     "public prefix; or enable ACLs on the bucket and keep AWS_DEFAULT_ACL=public-read."
 )
+_BUCKET = "Check AWS_STORAGE_BUCKET_NAME and AWS_PRIVATE_STORAGE_BUCKET_NAME: no such bucket exists."
+_ACCESS = (
+    "The IAM policy needs s3:PutObject, s3:GetObject, s3:DeleteObject on the bucket's objects (and s3:PutObjectAcl for "
+    "AWS_DEFAULT_ACL=public-read; where public ACLs are blocked set AWS_DEFAULT_ACL= (empty) and use a bucket policy)."
+)
+# A HEAD has no body to name its error: there the code is the status.
 FIXES = {
-    "NoSuchBucket": "Check AWS_STORAGE_BUCKET_NAME and AWS_PRIVATE_STORAGE_BUCKET_NAME: no such bucket exists.",
+    "NoSuchBucket": _BUCKET,
+    "InvalidBucketName": _BUCKET,
+    "ParamValidationError": _BUCKET,
+    "CredentialRetrievalError": _CREDENTIALS,
+    "ProfileNotFound": _CREDENTIALS,
+    "RuntimeError": _CREDENTIALS,  # botocore's, of role credentials that are over before they are used
     "AccessControlListNotSupported": _ACL,
-    "AccessDenied": "The IAM policy needs s3:PutObject, s3:GetObject, s3:DeleteObject on the bucket's objects (and "
-    "s3:PutObjectAcl for AWS_DEFAULT_ACL=public-read; where public ACLs are blocked set AWS_DEFAULT_ACL= (empty) and "
-    "use a bucket policy).",
+    "AccessDenied": _ACCESS,
+    "403": f"{_CREDENTIALS} {_ACCESS}",
+    "301": _REGION,
+    "400": f"{_REGION} {_CREDENTIALS}",
     "InvalidAccessKeyId": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
     "InvalidToken": _CREDENTIALS,
@@ -65,8 +77,9 @@ def s3_errors(storage: Any) -> Iterator[None]:
     except (NoCredentialsError, PartialCredentialsError) as error:
         _log(storage, str(error), _CREDENTIALS)
         raise StorageUnavailable from error
-    except (BotoCoreError, HTTPClientError, ValueError) as error:
-        _log(storage, f"{type(error).__name__}: {error}", "Check AWS_S3_ENDPOINT_URL, the network and the store.")
+    except (BotoCoreError, HTTPClientError, ValueError, RuntimeError) as error:
+        name = type(error).__name__
+        _log(storage, f"{name}: {error}", FIXES.get(name, "Check AWS_S3_ENDPOINT_URL, the network and the store."))
         raise StorageUnavailable from error
 
 

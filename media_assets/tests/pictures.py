@@ -53,7 +53,11 @@ def refusal(data: Any, max_pixels: int = MAX_PIXELS) -> str:
     return "accepted"
 
 
-def accepted_cuts(data: bytes, step: int = 1) -> list[int]:
-    """The lengths to which `data` can be cut and still be taken for a whole picture."""
+# What a cut file may be called: the first cuts leave too little even for a signature.
+CUT_OFF = {"empty", "not_an_image", "truncated"}
+
+
+def cut_refusals(data: bytes, step: int = 1, max_pixels: int = MAX_PIXELS) -> set[str]:
+    """The codes with which `data` is refused when cut to every length (or to every `step`th)."""
     view = memoryview(data)
-    return [length for length in range(0, len(data), step) if refusal(view[:length]) == "accepted"]
+    return {refusal(view[:length], max_pixels) for length in range(0, len(data), step)}

@@ -110,7 +110,9 @@ def test_a_strangers_object_survives_the_sweep(worker: Any, engine: dict[str, st
     assert get_storage(active_alias("public")).open("avatars/photo.jpg").read() == b"not ours"
 
 
-def test_a_strangers_object_is_not_overwritten(engine: dict[str, str], stranger: Any, make_user: Any, photo: Any) -> None:
+def test_a_strangers_object_is_not_overwritten(
+    engine: dict[str, str], stranger: Any, make_user: Any, photo: Any
+) -> None:
     stranger("avatars/photo.jpg", b"not ours")
     asset = upload(make_user(), photo())
     assert asset.key != "avatars/photo.jpg"
@@ -167,11 +169,14 @@ def test_a_write_that_outlives_its_lease_is_not_published(
     assert_settled()
 
 
-def test_a_late_write_of_a_dead_process_goes_with_its_tombstone(engine: dict[str, str], make_user: Any, photo: Any) -> None:
+def test_a_late_write_of_a_dead_process_goes_with_its_tombstone(
+    engine: dict[str, str], make_user: Any, photo: Any
+) -> None:
     user = make_user()
-    with pytest.raises(RuntimeError), stored_image(
-        ImageUploadField().run_validation(photo()), owner=user, folder="avatars"
-    ) as asset:
+    with (
+        pytest.raises(RuntimeError),
+        stored_image(ImageUploadField().run_validation(photo()), owner=user, folder="avatars") as asset,
+    ):
         raise RuntimeError
     assert asset is not None
     assert not objects()

@@ -4,7 +4,7 @@ import pytest
 
 from media_assets.imaging import ImageFacts, inspect_image
 from media_assets.imaging.gif import MAX_BLOCKS, MAX_SUB_BLOCKS
-from media_assets.tests.pictures import MAX_PIXELS, accepted_cuts, animated, drawn, encoded, refusal
+from media_assets.tests.pictures import CUT_OFF, MAX_PIXELS, animated, cut_refusals, drawn, encoded, refusal
 
 SAVED = {
     "colours": encoded(drawn("P"), "GIF"),
@@ -44,7 +44,7 @@ def test_a_transparent_colour_is_alpha() -> None:
 @pytest.mark.parametrize("kind", SAVED)
 def test_no_cut_is_accepted(kind: str) -> None:
     # That includes the cut that takes the trailer only, and the cuts between two frames.
-    assert accepted_cuts(SAVED[kind]) == []
+    assert cut_refusals(SAVED[kind]) == CUT_OFF
     assert refusal(SAVED[kind][:-1]) == "truncated"
 
 

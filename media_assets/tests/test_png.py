@@ -5,7 +5,7 @@ import pytest
 
 from media_assets.imaging import inspect_image
 from media_assets.imaging.png import MAX_CHUNKS
-from media_assets.tests.pictures import MAX_PIXELS, accepted_cuts, animated, drawn, encoded, exif_block, refusal
+from media_assets.tests.pictures import CUT_OFF, MAX_PIXELS, animated, cut_refusals, drawn, encoded, exif_block, refusal
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SAVED = {
@@ -51,7 +51,7 @@ def test_a_transparent_colour_is_alpha() -> None:
 
 @pytest.mark.parametrize("kind", SAVED)
 def test_no_cut_is_accepted(kind: str) -> None:
-    assert accepted_cuts(SAVED[kind]) == []
+    assert cut_refusals(SAVED[kind]) == CUT_OFF
 
 
 @pytest.mark.parametrize("kind", ["1", "P", "metadata", "animated"])

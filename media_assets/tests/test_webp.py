@@ -4,7 +4,7 @@ import pytest
 
 from media_assets.imaging import inspect_image
 from media_assets.imaging.webp import MAX_CHUNKS
-from media_assets.tests.pictures import MAX_PIXELS, accepted_cuts, animated, drawn, encoded, exif_block, refusal
+from media_assets.tests.pictures import CUT_OFF, MAX_PIXELS, animated, cut_refusals, drawn, encoded, exif_block, refusal
 
 SAVED = {
     "lossy": encoded(drawn(), "WEBP"),
@@ -61,7 +61,7 @@ def test_every_kind_is_accepted(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", SAVED)
 def test_no_cut_is_accepted(kind: str) -> None:
-    assert accepted_cuts(SAVED[kind]) == []
+    assert cut_refusals(SAVED[kind]) == CUT_OFF
     assert refusal(SAVED[kind][:-1]) == refusal(SAVED[kind][:60]) == "truncated"
 
 

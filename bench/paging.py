@@ -1,0 +1,54 @@
+"""A page in the middle of a million artworks against the first page, through the API, by cursor."""
+
+import json
+import os
+import time
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from api.cursors import NEXT, Cursor
+from artworks.models import ArtWork
+from bench.content import make_user
+from bench.million import fill
+from bench.table import Row
+from bench.timing import interleaved, rounds
+from bench.wsgi_requests import Answer, request
+
+ROWS = 1_000_000
+TURNS = 150
+DEEP_TO_FIRST = 1.2
+ORDERINGS = ("-created_at", "-likes_count", "likes_count")
+LIMIT = 20
+
+
+def measure() -> list[Row]:
+    """Elapsed time of one page (what the database does counts, and happens elsewhere on PostgreSQL)."""
+    total = int(os.environ.get("BENCH_ROWS") or ROWS)
+    depth = total // 2
+    fill(total, make_user("author"))
+    rows = []
+    for ordering in ORDERINGS:
+        descending = ordering.startswith("-")
+        queryset = ArtWork.objects.order_by(ordering, "-pk" if descending else "pk")
+        first = f"/api/artworks/?limit={LIMIT}&ordering={ordering}"
+        cursor = Cursor.at(queryset[depth - 1], ArtWork, ordering, NEXT).encode()
+        calls = {"first": request(first), "deep": request(f"{first}&cursor={cursor}")}
+        _require_page(calls["first"](), queryset, 0)
+        _require_page(calls["deep"](), queryset, depth)
+        cost = interleaved(calls, turns=rounds(TURNS), clock=time.perf_counter)
+        spread = f"{total:,}".replace(",", " ")
+        group = f"Paging through {spread} artworks, {connection.vendor}: elapsed, {LIMIT} per page"
+        ratio = cost["deep"] / cost["first"]
+        # The bound is set for the default ordering.
+        rows.append(Row(group, f"{ordering}: first page", cost["first"]))
+        rows.append(Row(group, f"{ordering}: page at depth {depth}", cost["deep"], "ms", ratio, "first", DEEP_TO_FIRST))
+    return rows
+
+
+def _require_page(answer: Answer, queryset: QuerySet[Any], offset: int) -> None:
+    """The answer is what OFFSET would give."""
+    expected = list(queryset.values_list("pk", flat=True)[offset : offset + LIMIT])
+    if answer.status != 200 or [artwork["id"] for artwork in json.loads(answer.body)] != expected:
+        raise SystemExit(f"The page at {offset} is not the right one: {answer.body[:300]!r}")

@@ -1,0 +1,15 @@
+"""The site's addresses and, below ``api/`` so that every middleware treats them alike, the plain ones."""
+
+from django.urls import path
+
+from bench.plain import PlainArtworks, PlainPictures
+from config import urls as site
+
+handler400, handler403 = site.handler400, site.handler403
+handler404, handler500 = site.handler404, site.handler500
+
+urlpatterns = [
+    path("api/plain/artworks/", PlainArtworks.as_view()),
+    path("api/plain/pictures/", PlainPictures.as_view()),
+    *site.urlpatterns,
+]

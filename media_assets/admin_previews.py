@@ -1,0 +1,60 @@
+"""Pictures in the admin: a column of thumbnails, what is known of a file. No query, no storage call of their own."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from media_assets.models import MediaAsset
+from media_assets.rendering import MediaRenderer
+
+THUMBNAIL_PIXELS = 56
+EMPTY = "–"
+
+
+def thumbnail(media: dict[str, Any] | None, alt: str, size: int = THUMBNAIL_PIXELS) -> SafeString | str:
+    """A square picture of ``size`` pixels for a ``media`` object; its state where there is nothing to show yet."""
+    if media is None:
+        return EMPTY
+    if (url := _smallest(media, size * 2)) is None:
+        return format_html('<span title="{}">{}</span>', media.get("reason", ""), media["state"])
+    return format_html(
+        '<img src="{}" alt="{}" width="{}" height="{}" loading="lazy" decoding="async"'
+        ' style="object-fit: cover; border-radius: 4px; background: var(--darkened-bg)">',
+        *(url, alt, size, size),
+    )
+
+
+def thumbnail_column(
+    request: HttpRequest, asset_of: Callable[[Any], MediaAsset | None], label: str = "image"
+) -> Callable[[Any], SafeString | str]:
+    """A column for ``get_list_display`` that shows each row's asset by URLs made for this request."""
+    renderer = MediaRenderer.for_request(request)
+
+    @admin.display(description=label)
+    def thumbnail_of(row: Any) -> SafeString | str:
+        return thumbnail(renderer.asset(asset_of(row)), str(row))
+
+    return thumbnail_of
+
+
+def media_summary(media: dict[str, Any] | None) -> str:
+    """``sea.jpg · 640 × 480 px · image/jpeg · 12.3 KB``, with the state where it is not ready."""
+    if media is None:
+        return ""
+    size = f"{media['width']} × {media['height']} px" if media["width"] else ""
+    state = "" if media["url"] else f"{media['state']} {media.get('reason', '')}".strip()
+    known = (media["original_filename"], size, media["content_type"], filesizeformat(media["size"]), state)
+    return " · ".join(part for part in known if part)
+
+
+def _smallest(media: dict[str, Any], wanted: int) -> str | None:
+    """URL of the smallest variant that is at least ``wanted`` pixels wide and high, else of the picture itself."""
+    fitting = [one for one in media["variants"] if min(one["width"], one["height"]) >= wanted]
+    chosen = min(fitting, key=lambda one: int(one["width"]), default=media)
+    url: str | None = chosen["url"]
+    return url

@@ -1,0 +1,91 @@
+"""Names of objects: what a client called its file never decides where it goes."""
+
+import random
+from itertools import islice
+
+import pytest
+
+from media_assets.keys import display_filename, is_safe_key, key_candidates, object_filename
+
+RTL, ZWJ = "\u202e", "\u200d"
+
+
+@pytest.mark.parametrize(
+    ("filename", "shown", "stored"),
+    [
+        ("Sea View.jpg", "Sea View.jpg", "Sea_View.jpg"),
+        ("IMG_1.JPG", "IMG_1.JPG", "IMG_1.jpg"),
+        ("photo.jpeg", "photo.jpeg", "photo.jpeg"),
+        ("photo", "photo", "photo.jpg"),
+        ("photo.png", "photo.png", "photo.jpg"),
+        ("a.jpg.php", "a.jpg.php", "a.jpg"),
+        ("a.PNG.exe", "a.PNG.exe", "a.jpg"),
+        ("v1.2 final.jpg", "v1.2 final.jpg", "v1.2_final.jpg"),
+        ("report.2024", "report.2024", "report.2024.jpg"),
+        (".htaccess", ".htaccess", "htaccess.jpg"),
+        (".jpg", ".jpg", "image.jpg"),
+        ("..", "..", "image.jpg"),
+        ("", "", "image.jpg"),
+        ("   ", "", "image.jpg"),
+        ("___---...", "___---...", "image.jpg"),
+        ("../../etc/passwd", "passwd", "passwd.jpg"),
+        ("C:\\fakepath\\photo.jpg", "photo.jpg", "photo.jpg"),
+        ("dir/", "", "image.jpg"),
+        ("a\0b.jpg", "ab.jpg", "ab.jpg"),
+        ("a\r\nX-Evil: 1.jpg", "aX-Evil: 1.jpg", "aX-Evil_1.jpg"),
+        (f"{RTL}gpj.exe", "gpj.exe", "gpj.jpg"),
+        ("lone\udcff.jpg", "lone.jpg", "lone.jpg"),
+        ("🖼️.jpg", "🖼️.jpg", "image.jpg"),
+        (f"👩{ZWJ}🎨 art.jpg", f"👩{ZWJ}🎨 art.jpg", "art.jpg"),
+        ("Cafe\u0301.jpg", "Café.jpg", "Café.jpg"),
+        ("файл.jpg", "файл.jpg", "файл.jpg"),
+        ("a%2e%2e%2fb.jpg", "a%2e%2e%2fb.jpg", "a_2e_2e_2fb.jpg"),
+        ('"<script>&\'.jpg', '"<script>&\'.jpg', "script.jpg"),
+        ("a" * 300 + ".jpg", "a" * 251 + ".jpg", "a" * 120 + ".jpg"),
+        ("é" * 100 + ".jpg", "é" * 100 + ".jpg", "é" * 60 + ".jpg"),
+        ("🖼" * 300 + ".jpg", "🖼" * 251 + ".jpg", "image.jpg"),
+    ],
+)
+def test_names(filename: str, shown: str, stored: str) -> None:
+    assert display_filename(filename) == shown
+    assert object_filename(filename, "jpg") == stored
+
+
+@pytest.mark.parametrize(
+    ("filename", "extension", "stored"),
+    [("a.jpg", "png", "a.png"), ("a.JPEG", "jpg", "a.jpeg"), ("a.gif", "webp", "a.webp"), ("a.GIF", "gif", "a.gif")],
+)
+def test_the_extension_follows_the_bytes(filename: str, extension: str, stored: str) -> None:
+    assert object_filename(filename, extension) == stored
+
+
+def test_no_name_at_all_leads_to_an_unsafe_key() -> None:
+    source = random.Random(1)
+    letters = [*"aZ09._-/\\ \0\n\r\t%:;\"'*?<>|~#&+", RTL, ZWJ, "é", "ß", "漢", "🖼", "\udcff", "\u2028", "\u0301", "jpg"]
+    for _ in range(3000):
+        name = "".join(source.choices(letters, k=source.randrange(60)))
+        stored, shown = object_filename(name, "jpg"), display_filename(name)
+        assert is_safe_key(f"folder/{stored}"), name
+        assert stored.endswith((".jpg", ".jpeg")) and len(stored.encode()) <= 130, name
+        assert not set(stored) & set(" /\\\0\n\r\"'%?#&;:<>") and stored.isprintable(), name
+        assert len(shown) <= 255 and not set(shown) & set("/\\\0\n\r" + RTL), name
+        shown.encode()
+
+
+def test_candidates_begin_with_the_plain_name_and_never_end() -> None:
+    first, *others = islice(key_candidates("ads/ad_1", "v1.2.jpg"), 50)
+    assert first == "ads/ad_1/v1.2.jpg"
+    assert len(set(others)) == 49
+    assert all(len(key) == len(first) + 7 and key.startswith("ads/ad_1/v1.2_") and key.endswith(".jpg") for key in others)
+
+
+@pytest.mark.parametrize("key", ["a", "a/b.jpg", "a b/ü.jpg", "a/b..jpg", "a.b/c", "%2e%2e/a", "~/a"])
+def test_safe_keys(key: str) -> None:
+    assert is_safe_key(key)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/..", "a/../b", "a/.b", ".incoming/x", "a\\b", "a\0"]
+)
+def test_unsafe_keys(key: str) -> None:
+    assert not is_safe_key(key)
