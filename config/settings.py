@@ -68,6 +68,9 @@ INSTALLED_APPS = [
     "media_assets",
     "users",
     "artworks",
+    "ads",
+    "properties",
+    "images",
     "config",
 ]
 MIDDLEWARE = [

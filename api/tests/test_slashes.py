@@ -11,5 +11,4 @@ def test_reads_are_redirected_and_writes_are_not_found(settings: object, debug: 
     answer = Client().get("/api/artworks?limit=3")
     assert (answer.status_code, answer.headers["Location"]) == (301, "/api/artworks/?limit=3")
     for method in ("post", "put", "patch", "delete"):
-        answer = getattr(Client(), method)("/api/artworks")
-        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert getattr(Client(), method)("/api/artworks").status_code == 404

@@ -94,22 +94,23 @@ class LosingProxy:
                 threading.Thread(target=self._serve, args=[self._listener.accept()[0]], daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
+        verbs = [""]
         store = socket.create_connection(self._store)
-        threading.Thread(target=self._forward, args=[client, store], daemon=True).start()
+        threading.Thread(target=self._forward, args=[client, store, verbs], daemon=True).start()
         with client, store, contextlib.suppress(OSError):
             while data := store.recv(65_536):
-                if data.startswith(b"HTTP/1.1 200") and self._last == "PUT" and self.losses > 0:
+                if verbs[-1] == "PUT" and not data.startswith(b"HTTP/1.1 100") and self.losses > 0:
                     self.losses -= 1
                     client.shutdown(socket.SHUT_RDWR)
                     return
                 client.sendall(data)
 
-    def _forward(self, client: socket.socket, store: socket.socket) -> None:
+    def _forward(self, client: socket.socket, store: socket.socket, verbs: list[str]) -> None:
         with contextlib.suppress(OSError):
             while data := client.recv(65_536):
                 verb = data[:8].partition(b" ")[0].decode("latin-1")
                 if verb in ("PUT", "GET", "HEAD", "DELETE"):
-                    self._last = verb
+                    verbs.append(verb)
                     self.puts += verb == "PUT"
                 store.sendall(data)
 

@@ -1,0 +1,149 @@
+"""Deleting a row, however it happens, gives up the file that it pointed at; and only if the deletion holds."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from media_assets.models import MediaAsset, State, referring_fields
+from media_assets.references import where_used
+from media_assets.services import assets_discard
+from media_assets.storages import get_storage
+from media_assets.tests.stored import published
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ArtWork: Any = apps.get_model("artworks", "ArtWork")
+User: Any = get_user_model()
+
+
+@pytest.fixture
+def make_artwork(photo: Any, make_user: Any) -> Callable[..., Any]:
+    """An artwork with a stored image, or with the one given."""
+    authors: list[Any] = []
+
+    def make(image: MediaAsset | None = None) -> Any:
+        if not authors:
+            authors.append(make_user("author"))
+        return ArtWork.objects.create(author=authors[0], title="Sea", image=image or published(photo()))
+
+    return make
+
+
+def states() -> list[str]:
+    return sorted(MediaAsset.objects.values_list("state", flat=True))
+
+
+def files() -> int:
+    return len(list(get_storage("local-public").list_objects()))
+
+
+DELETIONS: dict[str, Callable[[Any], Any]] = {
+    "instance": lambda artwork: artwork.delete(),
+    "queryset": lambda artwork: ArtWork.objects.filter(pk=artwork.pk).delete(),
+    "base manager": lambda artwork: ArtWork._base_manager.all().delete(),
+    "deferred": lambda artwork: ArtWork.objects.only("pk").get(pk=artwork.pk).delete(),
+    "cascade": lambda artwork: artwork.author.delete(),
+    "cascade of a queryset": lambda artwork: User.objects.all().delete(),
+}
+
+
+@pytest.mark.parametrize("delete", DELETIONS.values(), ids=DELETIONS)
+@pytest.mark.parametrize("in_transaction", [False, True])
+def test_the_file_goes_with_its_row(make_artwork: Any, delete: Callable[[Any], Any], in_transaction: bool) -> None:
+    artwork = make_artwork()
+    if in_transaction:
+        with transaction.atomic():
+            delete(artwork)
+            assert (states(), files()) == ([State.READY], 1)
+    else:
+        delete(artwork)
+    assert (states(), files()) == ([State.TOMBSTONE], 0)
+
+
+def test_a_file_of_a_user_goes_with_the_user(make_user: Any, photo: Any) -> None:
+    make_user(avatar=published(photo())).delete()
+    assert (states(), files()) == ([State.TOMBSTONE], 0)
+
+
+@pytest.mark.parametrize("delete", DELETIONS.values(), ids=DELETIONS)
+def test_a_deletion_that_is_rolled_back_loses_nothing(make_artwork: Any, delete: Callable[[Any], Any]) -> None:
+    artwork = make_artwork()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        delete(artwork)
+        raise ZeroDivisionError
+    assert (states(), files(), ArtWork.objects.count()) == ([State.READY], 1, 1)
+
+
+def test_each_savepoint_keeps_or_loses_its_own(make_artwork: Any) -> None:
+    kept_out, lost_in, gone_in, gone_out, gone_nested, lost_nested = (make_artwork() for _ in range(6))
+    with transaction.atomic():
+        gone_out.delete()
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            lost_in.delete()
+            with transaction.atomic():
+                lost_nested.delete()
+            raise ZeroDivisionError
+        with transaction.atomic():
+            gone_in.delete()
+            with transaction.atomic():
+                gone_nested.delete()
+    gone = MediaAsset.objects.filter(state=State.TOMBSTONE)
+    assert set(gone) == {artwork.image for artwork in (gone_in, gone_out, gone_nested)}
+    assert set(ArtWork.objects.all()) == {kept_out, lost_in, lost_nested} or ArtWork.objects.count() == 3
+    assert files() == 3
+
+
+def test_an_asset_with_another_reference_stays(make_artwork: Any, make_user: Any, photo: Any) -> None:
+    asset = published(photo())
+    artwork, user = make_artwork(asset), make_user("other", avatar=asset)
+    assert {row._meta.model_name for row in where_used(asset)} == {"artwork", "user"}
+    artwork.delete()
+    assert (states(), files(), where_used(asset)) == ([State.READY], 1, [user])
+    user.delete()
+    assert (states(), files(), where_used(asset)) == ([State.TOMBSTONE], 0, [])
+
+
+def test_an_image_that_is_replaced_is_given_up_and_an_artwork_without_one_is_no_trouble(
+    make_artwork: Any, photo: Any
+) -> None:
+    artwork = make_artwork()
+    old, new = artwork.image, published(photo("b.jpg"))
+    with transaction.atomic():
+        artwork.image = new
+        artwork.save()
+        assets_discard([old.pk, new.pk])
+    assert set(MediaAsset.objects.filter(state=State.READY)) == {new}
+    ArtWork.objects.update(image=None)
+    with CaptureQueriesContext(connection) as ran:
+        artwork.refresh_from_db()
+        artwork.delete()
+    assert not any("media_assets_mediaasset" in query["sql"] for query in ran)
+
+
+def test_fifty_rows_are_discarded_together(make_artwork: Any, photo: Any) -> None:
+    """Besides deleting each object (one update records that it is gone), the number of queries is fixed."""
+
+    def queries(rows: int) -> int:
+        for _ in range(rows):
+            make_artwork()
+        with CaptureQueriesContext(connection) as ran:
+            ArtWork.objects.all().delete()
+        gone = [query for query in ran if "tombstone" in query["sql"]]
+        assert len(gone) == rows
+        discards = [query for query in ran if "'discarded'" in query["sql"] and query["sql"].startswith("UPDATE")]
+        assert len(discards) - len(gone) == 1
+        return len(ran) - len(gone)
+
+    assert queries(50) == queries(1)
+    assert files() == 0
+
+
+def test_every_relation_to_the_registry_is_watched() -> None:
+    from django.db.models.signals import post_delete
+
+    assert {field.model for field in referring_fields()} >= {ArtWork, User}
+    assert all(post_delete.has_listeners(field.model) for field in referring_fields())
