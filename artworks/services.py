@@ -173,7 +173,7 @@ def _likes_count(artwork_id: int) -> int:
 
 
 def _set(row: ArtWork | Review, fields: Mapping[str, Any]) -> None:
-    """Write these fields and the time of the change, and no others: the counts may move meanwhile."""
+    """Write these fields and the time of the change, and no others."""
     for name, value in fields.items():
         setattr(row, name, value)
     row.save(update_fields=[*fields, "updated_at"])

@@ -44,7 +44,9 @@ def main() -> None:
                     _progress(f"{subject} ({name})" if name else subject)
                     rows += _measured(subject, url, Path(folder))
     if not postgres_server() and set(subjects) - set(WITHOUT_DATABASE):
-        notes.append("\nPostgreSQL is left out: set BENCH_DATABASE_URL=postgres://user@host:5432/postgres to include it.")
+        notes.append(
+            "\nPostgreSQL is left out: set BENCH_DATABASE_URL=postgres://user@host:5432/postgres to include it."
+        )
     _progress("")
     print(render(rows, notes))
 
@@ -62,8 +64,13 @@ def _measured(subject: str, database_url: str, folder: Path) -> list[Row]:
     """The rows of one subject on one database, measured by a process of its own."""
     results = folder / "rows.json"
     command = [sys.executable, "-m", "bench.subject", MODULES[subject], str(results)]
-    if code := subprocess.run(command, cwd=ROOT, env=_environment(database_url, folder)).returncode:
-        raise SystemExit(code)  # it has said why
+    process = subprocess.Popen(command, cwd=ROOT, env=_environment(database_url, folder))
+    try:
+        if process.wait():
+            raise SystemExit(process.returncode)  # it has said why
+    finally:
+        process.terminate()  # not killed: it stops what it has started itself
+        process.wait()
     measured: list[dict[str, Any]] = json.loads(results.read_text())
     return [Row(**row) for row in measured]
 

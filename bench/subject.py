@@ -1,6 +1,7 @@
 """One subject in a process of its own: ``python -m bench.subject MODULE RESULTS``, started by ``python -m bench``."""
 
 import json
+import signal
 import sys
 import warnings
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from django.core.management import call_command
 
 def main(module: str, results: str) -> None:
     """Write the rows of ``bench.<module>`` into the file ``results``, as JSON."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     warnings.filterwarnings("ignore", "No directory at", UserWarning)  # static files are not collected here
     django.setup()
     if module != "signing_rows":

@@ -48,7 +48,7 @@ def _worker() -> Iterator[tuple[int, int]]:
     with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryFile() as log:
         port = listener.getsockname()[1]
         options = ["--workers=1", "--worker-class=gthread", f"--threads={CONCURRENCY}", f"--timeout={REQUEST_SECONDS}"]
-        options.append("--no-control-socket")  # it would lie in the home folder
+        options += ["--no-control-socket"]  # it would lie in the home folder
         gunicorn = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *options, f"--bind=fd://{listener.fileno()}", "config.wsgi:application"],
             pass_fds=[listener.fileno()],

@@ -125,5 +125,5 @@ class MediaAssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="size", ordering="size")
     def measure(self, asset: MediaAsset) -> str:
-        pixels = f"{asset.width} × {asset.height} px, " if asset.width else ""
+        pixels = f"{asset.width}\u00a0×\u00a0{asset.height}\u00a0px, " if asset.width else ""
         return pixels + filesizeformat(asset.size)

@@ -1,6 +1,9 @@
 """Artworks over HTTP: who may do what, what comes back, what happens to the picture."""
 
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 from django.core.files.storage import storages
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -202,3 +205,23 @@ def test_one_artwork_costs_one_query_and_the_sign_in(clients, make_artwork):
         ) as made:
             clients[who].get(url_of(artwork))
         assert len(made) == queries
+
+
+def test_storage_that_cannot_be_written_is_503_and_leaves_nothing(clients, make_artwork, photo):
+    artwork = make_artwork()
+    root = Path(settings.MEDIA_ROOT)
+    root.write_text("a file where the folder should be")
+    try:
+        for verb, url in (("post", URL), ("patch", url_of(artwork))):
+            form = {"title": "B", "image": photo()}
+            headers = {"Idempotency-Key": verb}
+            answer = getattr(clients["author"], verb)(url, form, format="multipart", headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+            assert int(answer.headers["Retry-After"]) > 0
+    finally:
+        root.unlink()
+    assert list(ArtWork.objects.values_list("title", flat=True)) == ["Mountain Landscape"]
+    assert live_keys() == set()
+    form = {"title": "B", "image": photo()}
+    again = clients["author"].post(URL, form, format="multipart", headers={"Idempotency-Key": "post"})
+    assert again.status_code == 201

@@ -47,7 +47,7 @@ def test_create_takes_a_form_or_json_with_examples(schema):
     content = create["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "application/json"}
     assert all(one["examples"] for one in content.values())
-    assert list(create["responses"]) == ["201"]
+    assert [status for status in create["responses"] if status < "400"] == ["201"]
     parameters = {one["name"] for one in schema["paths"]["/artworks/"]["get"]["parameters"]}
     assert parameters == {"author", "cursor", "liked_by_me", "limit", "medium", "ordering", "search", "tag"}
 

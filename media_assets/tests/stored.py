@@ -1,12 +1,18 @@
-"""Published assets for the tests, without any app that uses them."""
+"""Published assets for the tests, without any app that uses them; and the mark of what needs a real S3 server."""
 
+import os
 from typing import Any
 
+import pytest
 from django.db import transaction
 
 from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset
 from media_assets.services import asset_publish, stored_image
+
+real_server = pytest.mark.skipif(
+    "S3_TEST_ENDPOINT_URL" not in os.environ, reason="moto checks no signature, no expiry and no ACL"
+)
 
 
 def published(file: Any, *, owner: Any = None, folder: str = "pictures", visibility: str | None = None) -> MediaAsset:

@@ -13,7 +13,6 @@ from django.test import Client
 from django.utils import timezone
 
 from media_assets.models import MediaAsset, State
-from media_assets.signing import role
 from media_assets.signing.local import LocalSigner
 from media_assets.signing.urls import url_maker
 from media_assets.storages import get_storage
@@ -358,23 +357,6 @@ def test_the_file_is_closed_with_the_response_read_or_not(public: MediaAsset, wa
 
 BUCKET = {"USE_S3": "True", "AWS_STORAGE_BUCKET_NAME": "shop"}
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
-
-
-@pytest.fixture
-def machine(monkeypatch: Any) -> Any:
-    """A machine without any AWS credentials; ``machine(**env lines)`` gives it some."""
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, "/dev/null")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-
-    def configure(**lines: str) -> None:
-        for name, value in lines.items():
-            monkeypatch.setenv(name, value)
-        role._session.cache_clear()
-
-    configure()
-    yield configure
-    role._session.cache_clear()
 
 
 def moved(asset: MediaAsset, expires_in: int = 600) -> Any:

@@ -1,6 +1,7 @@
 """Names of objects: what a client called its file never decides where it goes."""
 
 import random
+import re
 from itertools import islice
 
 import pytest
@@ -40,7 +41,7 @@ RTL, ZWJ = "\u202e", "\u200d"
         ("Cafe\u0301.jpg", "Café.jpg", "Café.jpg"),
         ("файл.jpg", "файл.jpg", "файл.jpg"),
         ("a%2e%2e%2fb.jpg", "a%2e%2e%2fb.jpg", "a_2e_2e_2fb.jpg"),
-        ('"<script>&\'.jpg', '"<script>&\'.jpg', "script.jpg"),
+        ("\"<script>&'.jpg", "\"<script>&'.jpg", "script.jpg"),
         ("a" * 300 + ".jpg", "a" * 251 + ".jpg", "a" * 120 + ".jpg"),
         ("é" * 100 + ".jpg", "é" * 100 + ".jpg", "é" * 60 + ".jpg"),
         ("🖼" * 300 + ".jpg", "🖼" * 251 + ".jpg", "image.jpg"),
@@ -61,7 +62,8 @@ def test_the_extension_follows_the_bytes(filename: str, extension: str, stored: 
 
 def test_no_name_at_all_leads_to_an_unsafe_key() -> None:
     source = random.Random(1)
-    letters = [*"aZ09._-/\\ \0\n\r\t%:;\"'*?<>|~#&+", RTL, ZWJ, "é", "ß", "漢", "🖼", "\udcff", "\u2028", "\u0301", "jpg"]
+    odd = [RTL, ZWJ, "é", "ß", "漢", "🖼", "\udcff", "\u2028", "\u0301", "jpg"]
+    letters = [*"aZ09._-/\\ \0\n\r\t%:;\"'*?<>|~#&+", *odd]
     for _ in range(3000):
         name = "".join(source.choices(letters, k=source.randrange(60)))
         stored, shown = object_filename(name, "jpg"), display_filename(name)
@@ -76,7 +78,7 @@ def test_candidates_begin_with_the_plain_name_and_never_end() -> None:
     first, *others = islice(key_candidates("ads/ad_1", "v1.2.jpg"), 50)
     assert first == "ads/ad_1/v1.2.jpg"
     assert len(set(others)) == 49
-    assert all(len(key) == len(first) + 7 and key.startswith("ads/ad_1/v1.2_") and key.endswith(".jpg") for key in others)
+    assert all(re.fullmatch(r"ads/ad_1/v1\.2_[A-Za-z0-9]{6}\.jpg", key) for key in others)
 
 
 @pytest.mark.parametrize("key", ["a", "a/b.jpg", "a b/ü.jpg", "a/b..jpg", "a.b/c", "%2e%2e/a", "~/a"])

@@ -15,11 +15,12 @@ import pytest
 from django.core.files.base import ContentFile
 
 from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
+from media_assets.fields import ImageUploadField
 from media_assets.models import LIVE_STATES, MediaAsset, State
+from media_assets.services import stored_image
 from media_assets.storages import get_storage
 from media_assets.sweeping import sweep
-from media_assets.tests.stored import published
-from media_assets.tests.test_url_makers import real_server
+from media_assets.tests.stored import published, real_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOUND_SECONDS = 15
@@ -212,10 +213,7 @@ def test_every_method_of_s3_says_unavailable(s3_site: Any, method: Callable[[Any
             method(get_storage("s3-private"))
 
 
-def test_no_credentials_at_all(site: Any, monkeypatch: Any, caplog: Any) -> None:
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, "/dev/null")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+def test_no_credentials_at_all(site: Any, machine: Any, caplog: Any) -> None:
     site(USE_S3="True", AWS_STORAGE_BUCKET_NAME="shop", AWS_S3_ENDPOINT_URL="http://127.0.0.1:9")
     with pytest.raises(StorageUnavailable):
         create(get_storage("s3-public"))
@@ -252,13 +250,8 @@ def test_a_write_whose_answer_was_lost(
     assert (proxy.puts, proxy.losses) == (2, 0)
 
 
-def test_a_store_that_goes_away_after_the_write(
-    s3_site: Any, s3_client: Any, s3_bucket: str, photo: Any
-) -> None:
+def test_a_store_that_goes_away_after_the_write(s3_site: Any, s3_client: Any, s3_bucket: str, photo: Any) -> None:
     """The row's transaction fails and the object cannot be deleted now: the sweeper does it when the store is back."""
-    from media_assets.fields import ImageUploadField
-    from media_assets.services import stored_image
-
     s3_site()
     file = ImageUploadField().run_validation(photo())
     with refusing() as nowhere:

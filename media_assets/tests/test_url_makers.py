@@ -3,7 +3,6 @@
 import base64
 import calendar
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,17 +19,14 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from django.core.files.base import ContentFile
 
 from media_assets.errors import StorageUnavailable
-from media_assets.signing import role
 from media_assets.signing.local import LocalSigner, Verdict
 from media_assets.signing.urls import S3SignedUrls, StorageSignedUrls, url_maker
 from media_assets.storages import get_storage
+from media_assets.tests.stored import real_server
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
 BUCKET = {"USE_S3": "True", "AWS_STORAGE_BUCKET_NAME": "shop", **KEYS}
 NOW = 1_750_000_000
-real_server = pytest.mark.skipif(
-    "S3_TEST_ENDPOINT_URL" not in os.environ, reason="moto checks no signature, no expiry and no ACL"
-)
 
 
 def query(url: str) -> dict[str, str]:
@@ -183,23 +179,6 @@ def test_a_storage_gives_the_same_urls(site: Any) -> None:
 # --- credentials of a role --------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def machine(monkeypatch: Any) -> Any:
-    """A machine without any AWS credentials; ``machine(**env lines)`` gives it some, for boto3's own chain."""
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, "/dev/null")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-
-    def configure(**lines: str) -> None:
-        for name, value in lines.items():
-            monkeypatch.setenv(name, value)
-        role._session.cache_clear()
-
-    configure()
-    yield configure
-    role._session.cache_clear()
-
-
 ROLE_SITE = {"USE_S3": "True", "AWS_STORAGE_BUCKET_NAME": "shop"}
 
 
@@ -276,7 +255,7 @@ def test_cloudfront_signs_private_urls_of_the_custom_domain(
     policy = {"Statement": [{"Resource": url.partition("?")[0], "Condition": condition}]}
     signature = base64.b64decode(sent["Signature"].translate(str.maketrans("-_~", "+=/")))
     signed = json.dumps(policy, separators=(",", ":")).encode()
-    rsa_key.public_key().verify(signature, signed, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303
+    rsa_key.public_key().verify(signature, signed, padding.PKCS1v15(), hashes.SHA1())
     make, ends = maker.current(NOW + 100)
     assert make(key) == maker.current(NOW + 101)[0](key)
     assert int(query(make(key))["Expires"]) == ends <= NOW + 100 + 3600

@@ -1,0 +1,24 @@
+"""Fixtures of the media layer's own tests."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from media_assets.signing import role
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """A machine without any AWS credentials; ``machine(**env lines)`` gives it some, for boto3's own chain."""
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    def configure(**lines: str) -> None:
+        for name, value in lines.items():
+            monkeypatch.setenv(name, value)
+        role._session.cache_clear()
+
+    configure()
+    yield configure
+    role._session.cache_clear()
