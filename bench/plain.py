@@ -67,7 +67,7 @@ class PlainMediaSerializer(serializers.ModelSerializer[MediaAsset]):
 
     def get_expires_at(self, asset: MediaAsset) -> str | None:
         expires_at = opened(self.context["request"], asset)[1]
-        return expires_at and datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return None if expires_at is None else datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class PlainArtWorkSerializer(serializers.ModelSerializer[ArtWork]):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 CONCURRENCY, REQUESTS = 8, 64
 START_SECONDS, REQUEST_SECONDS = 60, 120

@@ -22,6 +22,9 @@ urlpatterns = [
     path("api/", include(media_api)),
     path("api/", include("users.urls")),
     path("api/", include("artworks.urls")),
+    path("api/", include("ads.urls")),
+    path("api/", include("properties.urls")),
+    path("api/", include("images.urls")),
     path("admin/", admin.site.urls),
     path("", include("media_assets.urls")),
 ]

@@ -43,7 +43,7 @@ def _wanted(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | Non
         return None
     first, last = match.groups()
     if not first:
-        return (max(0, size - int(last)), size - 1) if int(last) else (1, 0)
+        return max(0, size - int(last)), size - 1
     if last and int(last) < int(first):
         return None  # malformed: to be ignored
     return (int(first), min(int(last or size), size - 1)) if int(first) < size else (1, 0)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Model
-from django.db.models.signals import post_delete
+from django.db.models.signals import pre_delete
 
 from media_assets.models import MediaAsset, referring_fields
 from media_assets.services import assets_discard
@@ -18,7 +18,7 @@ def where_used(asset: MediaAsset) -> list[Model]:
 def connect() -> None:
     """Watch every model that has a foreign key to the registry (called once, when the apps are loaded)."""
     for field in referring_fields():
-        post_delete.connect(_row_deleted, sender=field.model, dispatch_uid="media_assets.row_deleted")
+        pre_delete.connect(_row_deleted, sender=field.model, dispatch_uid="media_assets.row_deleted")
 
 
 class _Batch:

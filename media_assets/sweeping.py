@@ -4,6 +4,7 @@ Safe at any time and twice at once: every step is a conditional update, and dele
 error.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -98,12 +99,13 @@ def _remove_leftovers(report: SweepReport, now: datetime, progress: Progress) ->
     for alias in ("local-public", "local-private"):
         storage = cast(Any, get_storage(alias))
         found: Iterator[UUID] = storage.leftovers(before)
-        while ids := list(islice(found, BATCH_ROWS)):
-            kept = set(unsettled.filter(object_id__in=ids).values_list("object_id", flat=True))
-            for object_id in set(ids) - kept:
-                storage.settle(object_id)
-                report.leftovers += 1
-            progress("leftovers", report.leftovers)
+        with contextlib.suppress(StorageUnavailable):  # logged where it was raised; the next sweep tries again
+            while ids := list(islice(found, BATCH_ROWS)):
+                kept = set(unsettled.filter(object_id__in=ids).values_list("object_id", flat=True))
+                for object_id in set(ids) - kept:
+                    storage.settle(object_id)
+                    report.leftovers += 1
+                progress("leftovers", report.leftovers)
 
 
 def _batches(assets: QuerySet[MediaAsset]) -> Iterator[list[int]]:

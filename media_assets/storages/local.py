@@ -64,7 +64,10 @@ class LocalStorage(FileSystemStorage):
         if if_etag is not None and source.stat(source_key).etag != if_etag:
             raise ObjectMissing(source_key)
         with _disk_errors():
+            if self.owns(key, object_id):
+                return  # an earlier try of this very write came through
             incoming = self._incoming(object_id)
+            incoming.unlink(missing_ok=True)
             try:
                 _link_or_copy(source.path(source_key), incoming)
             except FileNotFoundError:
@@ -76,16 +79,17 @@ class LocalStorage(FileSystemStorage):
             self._incoming(object_id).unlink(missing_ok=True)
 
     def owns(self, key: str, object_id: UUID) -> bool:
-        try:
-            return Path(self.path(key)).samefile(self._incoming(object_id))
-        except FileNotFoundError:
+        with _disk_errors():
+            with contextlib.suppress(FileNotFoundError):
+                return Path(self.path(key)).samefile(self._incoming(object_id))
             return False
 
     def stat(self, key: str) -> ObjectStat:
-        try:
-            return _stat(key, Path(self.path(key)).stat())
-        except (FileNotFoundError, NotADirectoryError):
-            raise ObjectMissing(key) from None
+        with _disk_errors():
+            try:
+                return _stat(key, Path(self.path(key)).stat())
+            except (FileNotFoundError, NotADirectoryError):
+                raise ObjectMissing(key) from None
 
     def delete(self, name: str) -> None:
         with _disk_errors():
@@ -93,21 +97,29 @@ class LocalStorage(FileSystemStorage):
 
     def list_objects(self, prefix: str = "") -> Iterator[ObjectStat]:
         root = Path(self.location)
-        for folder, folders, names in os.walk(root):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(names):
-                key = (Path(folder) / name).relative_to(root).as_posix()
-                if key.startswith(prefix) and not name.startswith("."):
-                    yield _stat(key, (Path(folder) / name).stat())
+        with _disk_errors():
+            for folder, folders, names in os.walk(root):
+                folders[:] = sorted(name for name in folders if not name.startswith("."))
+                for name in sorted(names):
+                    key = (Path(folder) / name).relative_to(root).as_posix()
+                    if key.startswith(prefix) and not name.startswith("."):
+                        yield _stat(key, (Path(folder) / name).stat())
 
     def leftovers(self, before: datetime) -> Iterator[UUID]:
         """Object ids whose incoming file is older than ``before``: what a crash left."""
         folder = Path(self.location) / INCOMING
-        if folder.is_dir():
-            for entry in os.scandir(folder):
+        with _disk_errors():
+            for entry in os.scandir(folder) if folder.is_dir() else ():
                 with contextlib.suppress(ValueError, FileNotFoundError):
                     if entry.stat().st_ctime < before.timestamp():
                         yield UUID(entry.name)
+
+    def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+        with _disk_errors():
+            try:
+                return super()._open(name, mode)
+            except FileNotFoundError:
+                raise ObjectMissing(name) from None
 
     def url(self, name: str | None, expires_in: int | None = None) -> str:
         from media_assets.signing.urls import storage_url

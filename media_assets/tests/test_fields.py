@@ -4,10 +4,11 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import InMemoryUploadedFile, TemporaryUploadedFile
+from django.core.files.uploadedfile import InMemoryUploadedFile, TemporaryUploadedFile, UploadedFile
 from rest_framework.exceptions import ValidationError
 
 from conftest import draw
@@ -96,6 +97,13 @@ def test_everything_else_is_refused_with_its_reason(upload: Any, name: str, data
     found, message = refusal(upload(name, data))
     assert found == code, message
     assert message.endswith(".")
+
+
+def test_a_file_that_was_read_already_is_read_from_its_start(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(JPEG)
+    with (tmp_path / "a").open("rb") as file:
+        file.read()
+        assert ImageUploadField().run_validation(UploadedFile(file, "a.jpg", size=len(JPEG))).facts.width == 64
 
 
 @pytest.mark.parametrize("value", ["text", b"bytes", 7, ["a"], {"a": 1}, JPEG])

@@ -1,0 +1,112 @@
+"""The images of one row, in its admin form: each shows its picture, new ones take a file, and all is saved at once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from media_assets.admin_images import ImageFormField, ImageInput
+from media_assets.admin_saving import ServiceAdmin
+from media_assets.rendering import MediaRenderer
+
+
+class ShownImage(ImageInput):
+    """The picture of a row that is there already: it is not replaced, and what a request holds in its place ignored."""
+
+    def __init__(self, preview: dict[str, Any] | None) -> None:
+        super().__init__(preview, read_only=True)
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> None:
+        return None
+
+
+class GalleryImageForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A new image takes a file and, where ``order`` is left empty, stands after the last."""
+
+    media_renderer: MediaRenderer
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is None:
+            widget, asset = ImageInput(None, read_only=False), None
+            if "order" in self.fields:
+                self.fields["order"].required = False
+        else:
+            asset = self.instance.image
+            widget = ShownImage(self.media_renderer.asset(asset))
+        self.fields["image"] = ImageFormField(label="Image", initial=asset, widget=widget)
+
+
+class GalleryInline(admin.TabularInline):  # type: ignore[type-arg]
+    """For a model whose foreign key to the registry is ``image``; name it first in ``fields``."""
+
+    form = GalleryImageForm
+    exclude = ("image",)  # not the form's to write
+    extra = 1
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("image")
+
+    def get_formset(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
+        attributes = {"media_renderer": MediaRenderer.for_request(request)}
+        kwargs["form"] = type(self.form.__name__, (self.form,), attributes)
+        return super().get_formset(request, obj, **kwargs)
+
+
+@dataclass(frozen=True)
+class GalleryWrites:
+    """What a valid formset says: fields of new images (with ``image``, the file), changes and deletions by id."""
+
+    added: list[Any]
+    changed: dict[int, Any]
+    removed: list[int]
+
+
+class GalleryAdmin(ServiceAdmin):
+    """A form with a GalleryInline, for rows that exist already, because the keys of their images hold their id.
+
+    ``save_model`` makes a new row; ``save_gallery`` hands all else to one service, which stores and publishes. A form
+    with files is not in a transaction.
+    """
+
+    def answer(
+        self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: dict[str, Any] | None
+    ) -> HttpResponse:
+        if request.method == "POST" and request.FILES:
+            return self.without_transaction(request, object_id, form_url, extra_context)
+        return super().answer(request, object_id, form_url, extra_context)
+
+    def get_inline_instances(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return super().get_inline_instances(request, obj) if obj else []
+
+    def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
+        if not change:
+            return
+        writes = [_writes(formset) for formset in formsets]  # none where this user may not see the images
+        made = self.save_gallery(request, form, writes[0] if writes else GalleryWrites([], {}, []))
+        for formset in formsets:
+            formset.new_objects = made  # for the log
+
+    def save_gallery(self, request: HttpRequest, form: Any, writes: GalleryWrites) -> list[Any]:
+        """Write what the form and the formset change, all or nothing; the new rows."""
+        raise NotImplementedError
+
+
+def _writes(formset: Any) -> GalleryWrites:
+    formset.save(commit=False)  # writes nothing; notes for the log what has changed
+    model = formset.model._meta
+    columns = {field.name for field in model.concrete_fields} - {model.pk.name, formset.fk.name}
+
+    def values(form: Any, names: Iterable[str]) -> dict[str, Any]:
+        return {name: form.cleaned_data[name] for name in names if name in columns}
+
+    kept = [form for form in formset.forms if form.has_changed() and form not in formset.deleted_forms]
+    return GalleryWrites(
+        added=[values(form, form.cleaned_data) for form in kept if form.instance.pk is None],
+        changed={form.instance.pk: values(form, form.changed_data) for form in kept if form.instance.pk is not None},
+        removed=[row.pk for row in formset.deleted_objects],
+    )
