@@ -6,10 +6,11 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Prefetch, Q
 
+from media_assets.gallery import MAX_ORDER
 from media_assets.models import MediaAsset
 from users.models import User
 
@@ -77,7 +78,7 @@ class AdImage(models.Model):
     ad = models.ForeignKey(Ad, on_delete=models.CASCADE, related_name="images", db_index=False)
     image = models.OneToOneField(MediaAsset, on_delete=models.PROTECT, related_name="ad_image")
     alt_text = models.CharField(max_length=255, blank=True)
-    order = models.PositiveSmallIntegerField()
+    order = models.PositiveSmallIntegerField(validators=[MaxValueValidator(MAX_ORDER)])
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AdImageQuerySet.as_manager()

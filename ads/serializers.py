@@ -20,7 +20,7 @@ class FlagField(serializers.BooleanField):
     default_empty_html = empty
 
 
-class OwnerSerializer(serializers.ModelSerializer[User]):
+class AdOwnerSerializer(serializers.ModelSerializer[User]):
     """Whom to buy from."""
 
     email = PersonEmailField()
@@ -62,7 +62,7 @@ class AdSerializer(StrictFieldsMixin, serializers.ModelSerializer[Ad]):
     )
     is_active = FlagField(required=False, help_text="Inactive ads are seen by their owner and by staff only.")
     is_sold = serializers.BooleanField(read_only=True, help_text="Set by `mark_sold`.")
-    owner_info = OwnerSerializer(source="owner", read_only=True)
+    owner_info = AdOwnerSerializer(source="owner", read_only=True)
     main_image_url = serializers.SerializerMethodField(help_text="URL of the first image; null where there is none.")
     images = AdImageSerializer(many=True, read_only=True, help_text="In their order.")
 

@@ -1,4 +1,4 @@
-"""Measures what the site promises and prints one table: ``python -m bench [signing] [list] [upload] [paging]``.
+"""Measures what the site promises and prints one table: ``python -m bench [signing] [list] [ads] [upload] [paging]``.
 
 Needs no service. Where ``BENCH_DATABASE_URL`` (or ``DATABASE_URL``) names a PostgreSQL server whose role may create
 databases, everything is measured there too. ``BENCH_ROWS`` and ``BENCH_ROUNDS`` make it smaller or longer.
@@ -20,7 +20,13 @@ from typing import Any
 from bench.databases import postgres_database, postgres_server, sqlite_database
 from bench.table import Row, render
 
-MODULES = {"signing": "signing_rows", "list": "artwork_list", "upload": "upload", "paging": "paging"}
+MODULES = {
+    "signing": "signing_rows",
+    "list": "artwork_list",
+    "ads": "ads_list",
+    "upload": "upload",
+    "paging": "paging",
+}
 WITHOUT_DATABASE = ("signing",)
 ROOT = Path(__file__).resolve().parent.parent
 # What a developer's own environment says of the site does not reach the benchmark.

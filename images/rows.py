@@ -11,7 +11,7 @@ from media_assets.delivery import LOCAL_PREFIX
 from media_assets.rendering import MediaRenderer, asset_columns, base_url
 
 Row = dict[str, Any]
-_IMAGE = ("id", "title", "description", "uploaded_at", "updated_at")
+_IMAGE = ("pk", "title", "description", "uploaded_at", "updated_at")
 _STORAGE = len(_IMAGE) + asset_columns().index("storage")
 
 

@@ -4,7 +4,6 @@ The registry decides what is served, so that a discarded file is gone at once an
 redirected there. Ranges, conditional requests and caching follow RFC 9110 and 9111.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -23,7 +22,7 @@ from django.views.decorators.http import require_safe
 
 from api.errors import ServiceUnavailable, as_api_exception, error_body
 from media_assets.byte_ranges import partial_response
-from media_assets.errors import StorageUnavailable
+from media_assets.errors import ObjectMissing
 from media_assets.keys import is_safe_key
 from media_assets.models import MediaAsset, State, Visibility
 from media_assets.signing.local import Verdict
@@ -39,7 +38,6 @@ _REFUSALS = {
     Verdict.EXPIRED: ("expired_signature", "This link has expired. Ask for a new one."),
 }
 View = Callable[[HttpRequest, str], HttpResponseBase]
-logger = logging.getLogger(__name__)
 
 
 def _media_view(view: View) -> View:
@@ -121,11 +119,8 @@ def _content(request: HttpRequest, asset: MediaAsset, etag: str) -> HttpResponse
         return HttpResponse(content_type=asset.content_type, headers={**headers, "X-Accel-Redirect": target})
     try:
         file = get_storage(asset.storage).open(asset.key)
-    except (FileNotFoundError, NotADirectoryError):
+    except ObjectMissing:
         raise Http404 from None
-    except OSError as error:
-        logger.error("%s cannot be read: %s. Check MEDIA_ROOT and PRIVATE_MEDIA_ROOT (permissions).", asset.key, error)
-        raise StorageUnavailable from error
     return partial_response(request, file, size=asset.size, etag=etag, content_type=asset.content_type, headers=headers)
 
 

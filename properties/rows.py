@@ -16,11 +16,11 @@ from properties.models import HouseForRent, HouseForSale, HouseQuerySet, Propert
 
 Row = dict[str, Any]
 _HOUSE = (
-    *("id", "title", "description", "address", "city", "{amount}", "bedrooms", "bathrooms", "area_m2"),
+    *("pk", "title", "description", "address", "city", "{amount}", "bedrooms", "bathrooms", "area_m2"),
     *("is_available", "owner_id", "created_at", "updated_at"),
 )
-_WIRE = {"owner_id": "owner"}
-_IMAGE = ("id", "house_for_sale_id", "house_for_rent_id", "caption", "is_main", "order", "created_at")
+_WIRE = {"pk": "id", "owner_id": "owner"}
+_IMAGE = ("pk", "house_for_sale_id", "house_for_rent_id", "caption", "is_main", "order", "created_at")
 _KEY = len(_IMAGE) + asset_columns().index("key")
 
 
@@ -72,7 +72,7 @@ def house_rows(
 ) -> list[Row]:
     """Rows of ``houses_as_rows`` as the answer has them, with theirs of ``images`` (rows of ``images_as_rows``, in
     one more query)."""
-    of_these = images.filter(**{f"{model.CONTENT_TYPE}__in": [row.id for row in rows]}).order_by("order", "id")
+    of_these = images.filter(**{f"{model.CONTENT_TYPE}__in": [row.pk for row in rows]}).order_by("order", "id")
     images_of = defaultdict(list)
     for image in image_rows(of_these if rows else (), request):
         images_of[image["object_id"]].append(image)

@@ -9,10 +9,10 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from api.rows import json_rows
+from properties.image_services import NewImage
 from properties.printed_errors import NoImages
 from properties.rows import image_rows, images_as_rows
 from properties.serializers import UploadSerializer
-from properties.image_services import NewImage
 
 FIELD = "images"
 

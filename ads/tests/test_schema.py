@@ -68,7 +68,7 @@ def test_types_and_what_can_be_null(schema):
     assert (list(example), list(example["images"][0])) == (list(ad), list(image))
     assert (ad["price"]["type"], ad["owner"]["type"]) == ("string", "integer")
     assert "null" in ad["main_image_url"]["type"] and "null" in image["image_url"]["type"]
-    assert "null" in found["Owner"]["properties"]["email"]["type"]
+    assert "null" in found["AdOwner"]["properties"]["email"]["type"]
     assert set(found["AdRequest"]["properties"]) == {"title", "description", "price", "is_active"}
     assert found["AdImageRequest"]["properties"]["image"]["format"] == "binary"
     assert set(found["PatchedAdImageChangeRequest"]["properties"]) == {"alt_text", "order"}

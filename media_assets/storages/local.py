@@ -114,11 +114,11 @@ class LocalStorage(FileSystemStorage):
                     if entry.stat().st_ctime < before.timestamp():
                         yield UUID(entry.name)
 
-    def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+    def open(self, name: str, mode: str = "rb") -> File[bytes]:
         with _disk_errors():
             try:
-                return super()._open(name, mode)
-            except FileNotFoundError:
+                return super().open(name, mode)
+            except (FileNotFoundError, NotADirectoryError):
                 raise ObjectMissing(name) from None
 
     def url(self, name: str | None, expires_in: int | None = None) -> str:
