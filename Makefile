@@ -1,4 +1,4 @@
-# Two commands: `make run` and `make test`. The others: lint, schema, migrate, bench, clean.
+# Two commands: `make run` and `make test`. The others: lint, schema, client, migrate, bench, clean.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ PIP_INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Checks look at the project, never at the developer's own .env.
 CHECK_ENV = ENV_FILE=/dev/null DEBUG=False USE_S3=False SECRET_KEY=only-for-checks-0123456789-0123456789-0123456789-abc
 
-.PHONY: run test lint schema migrate bench clean
+.PHONY: run test lint schema client migrate bench clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -c 'import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("$(HOST)", $(PORT)))' 2>/dev/null \
@@ -47,6 +47,10 @@ lint: $(VENV)/.installed-dev
 
 schema: $(VENV)/.installed-dev
 	@$(CHECK_ENV) $(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file docs/openapi.json
+
+# A TypeScript client generated from docs/openapi.json must compile, and the example that uses it.
+client:
+	@cd clients/typescript && npm ci --loglevel=error && npm run --silent generate && npm run --silent check
 
 migrate: $(VENV)/.installed
 	@set -e; $(debug_by_default) $(BIN)/python manage.py migrate

@@ -73,8 +73,8 @@ def _images_by_ad(ad_ids: list[int], request: Request) -> dict[int, list[Row]]:
         return found
     media_of = MediaRenderer.for_request(request).fields
     for row in _images_as_rows().filter(ad_id__in=ad_ids):
-        ad_id, pk, alt_text, order, created_at, *asset = row
-        media = media_of(*asset)
+        ad_id, pk, alt_text, order, created_at = row[: len(_IMAGE)]
+        media = media_of(*row[len(_IMAGE) :])
         found[ad_id].append(
             {
                 "id": pk,

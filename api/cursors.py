@@ -27,38 +27,50 @@ Key = int | str | Decimal | datetime
 
 @dataclass(frozen=True)
 class Cursor:
-    """The page that follows (``next``) or precedes (``prev``) the row ``(value, pk)`` of an ordering."""
+    """The page that follows (``next``) or precedes (``prev``) the row ``(value, pk)`` of an ordering.
+
+    ``among_equals``: rows of the same value may fill more than the page that the cursor was made on. How rows are
+    found depends on it, which rows does not.
+    """
 
     ordering: str
     direction: str
     value: Key
     pk: int
+    among_equals: bool = True
 
     @classmethod
-    def at(cls, row: Any, model: type[Model], ordering: str, direction: str) -> Cursor:
+    def at(cls, row: Any, model: type[Model], ordering: str, direction: str, among_equals: bool = True) -> Cursor:
         """The cursor at a row, an instance or a dict of ``values()``."""
-        field, pk = ordering.lstrip("-"), model._meta.pk.name
-        if isinstance(row, dict):
-            return cls(ordering, direction, row[field], row[pk])
-        return cls(ordering, direction, getattr(row, field), row.pk)
+        pk = row[model._meta.pk.name] if isinstance(row, dict) else row.pk
+        return cls(ordering, direction, value_of(row, ordering), pk, among_equals)
 
     def encode(self) -> str:
-        """URL-safe base64 of ``[ordering, direction, value, pk]``: times in microseconds, decimals as text."""
-        parts = [self.ordering, self.direction, _to_wire(self.value), self.pk]
+        """URL-safe base64 of ``[ordering, direction, value, pk, among_equals]``: times in microseconds, decimals as
+        text."""
+        parts = [self.ordering, self.direction, _to_wire(self.value), self.pk, self.among_equals]
         return base64.urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
 
     @classmethod
     def decode(cls, text: str, model: type[Model], ordering: str) -> Cursor:
         """What ``encode`` wrote for this ordering of this model. Raises ValueError on all else."""
         match _unpacked(text):
-            case [str(made_for), "next" | "prev" as direction, value, int(pk)] if type(pk) is int and pk in _INT64:
+            case [str(made_for), "next" | "prev" as direction, value, int(pk), bool(among_equals)] if (
+                type(pk) is int and pk in _INT64
+            ):
                 pass
             case _:
                 raise ValueError("Invalid cursor.")
         if made_for != ordering:
             raise ValueError("This cursor belongs to another ordering.")
         field: Any = model._meta.get_field(ordering.lstrip("-"))
-        return cls(ordering, direction, _from_wire(value, field), pk)
+        return cls(ordering, direction, _from_wire(value, field), pk, among_equals)
+
+
+def value_of(row: Any, ordering: str) -> Any:
+    """What a row, an instance or a dict of ``values()``, is ordered by."""
+    field = ordering.lstrip("-")
+    return row[field] if isinstance(row, dict) else getattr(row, field)
 
 
 def _unpacked(text: str) -> Any:

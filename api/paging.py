@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Model, Q, QuerySet
+from django.db import connections
+from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, Value
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.cursors import MAX_CURSOR_LENGTH, NEXT, PREVIOUS, Cursor
+from api.cursors import MAX_CURSOR_LENGTH, NEXT, PREVIOUS, Cursor, value_of
 from api.serializers import SEND_ONCE
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
@@ -19,6 +20,8 @@ DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 
 class KeysetPagination(BasePagination):
     """Plain arrays, with ``rel="next"`` and ``rel="prev"`` in the ``Link`` header (RFC 8288), and no COUNT.
+
+    One query a page; on SQLite two where rows of one value fill the page before and end in this one.
 
     Reads ``ordering_fields`` (names of NOT NULL columns: integers, decimals, texts, times), ``ordering``
     (``"-created_at"``), ``default_limit`` and ``max_limit`` of the view. One paginator serves one request.
@@ -38,15 +41,16 @@ class KeysetPagination(BasePagination):
         limit = _limit(request, view)
         cursor = _cursor(request, queryset.model, ordering)
         backwards = cursor is not None and cursor.direction == PREVIOUS
-        rows = list(_ordered(queryset, ordering, cursor, backwards)[: limit + 1])
+        rows = _read(queryset, ordering, cursor, backwards, limit + 1)
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
         self._links = {}
+        equal = bool(rows) and value_of(rows[0], ordering) == value_of(rows[-1], ordering)
         if rows and (backwards or more):
-            self._links["next"] = Cursor.at(rows[-1], queryset.model, ordering, NEXT)
+            self._links["next"] = Cursor.at(rows[-1], queryset.model, ordering, NEXT, equal)
         if rows and (more if backwards else cursor is not None):
-            self._links["prev"] = Cursor.at(rows[0], queryset.model, ordering, PREVIOUS)
+            self._links["prev"] = Cursor.at(rows[0], queryset.model, ordering, PREVIOUS, equal)
         return rows
 
     def link_header(self) -> str:
@@ -83,14 +87,29 @@ class KeysetPagination(BasePagination):
         ]
 
 
-def _ordered(queryset: QuerySet[Any, Any], ordering: str, cursor: Cursor | None, backwards: bool) -> QuerySet[Any, Any]:
+def _read(queryset: QuerySet[Any, Any], ordering: str, cursor: Cursor | None, backwards: bool, count: int) -> list[Any]:
+    """So many rows from the cursor on, by a place in the index (see docs/decisions/0007-keyset-cursors.md)."""
     field, descending = ordering.lstrip("-"), ordering.startswith("-") != backwards
     sign, than = ("-", "lt") if descending else ("", "gt")
-    if cursor is not None:
-        # Not "a < x OR (a = x AND b < y)": no planner turns that into a place in the index.
-        beyond = Q(**{f"{field}__{than}": cursor.value}) | Q(**{f"pk__{than}": cursor.pk})
-        queryset = queryset.filter(Q(**{f"{field}__{than}e": cursor.value}) & beyond)
-    return queryset.order_by(f"{sign}{field}", f"{sign}pk")
+    ordered = queryset.order_by(f"{sign}{field}", f"{sign}pk")
+    if cursor is None:
+        return list(ordered[:count])
+    if connections[queryset.db].vendor != "sqlite":
+        return list(ordered.filter(_row_comparison(field, "<" if descending else ">", cursor))[:count])
+    beyond, later = Q(**{f"{field}__{than}": cursor.value}), Q(**{f"pk__{than}": cursor.pk})
+    if not cursor.among_equals:
+        # Not "a < x OR (a = x AND b < y)": no planner turns that into a place in the index. The rows that this reads
+        # and leaves out are fewer than a page.
+        return list(ordered.filter(Q(**{f"{field}__{than}e": cursor.value}) & (beyond | later))[:count])
+    rows = list(ordered.filter(later, **{field: cursor.value})[:count])
+    return rows if len(rows) == count else [*rows, *ordered.filter(beyond)[: count - len(rows)]]
+
+
+def _row_comparison(field: str, than: str, cursor: Cursor) -> Func:
+    """``(field, pk) < (value, pk)``."""
+    sides = [(F(field), F("pk")), (Value(cursor.value), Value(cursor.pk))]
+    rows = [Func(*side, template="(%(expressions)s)", output_field=BooleanField()) for side in sides]
+    return Func(*rows, template="(%(expressions)s)", arg_joiner=f" {than} ", output_field=BooleanField())
 
 
 def _limits(view: APIView | None) -> tuple[int, int]:

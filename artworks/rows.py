@@ -4,13 +4,14 @@ A row is a named tuple: what paging reads has a name, the rest is unpacked by pl
 because resolving thirty columns costs as much as reading a short page; whoever uses one goes on from a copy.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, cast
 
+from django.db import connection
 from rest_framework.request import Request
 
-from artworks.models import ArtWork, ArtWorkQuerySet, Review, ReviewQuerySet
+from artworks.models import ArtWork, ArtWorkQuerySet, Like, Review, ReviewQuerySet, Viewer
 from media_assets.rendering import MediaRenderer, asset_columns
 
 Row = dict[str, Any]
@@ -31,10 +32,11 @@ def artworks_as_rows() -> ArtWorkQuerySet:
     return cast(ArtWorkQuerySet, ArtWork.objects.values_list(*_ARTWORK, *asset_columns("image__"), named=True))
 
 
-def artwork_rows(rows: Iterable[Any], request: Request) -> list[Row]:
-    """Rows of ``artworks_as_rows``, for a caller who is signed in ``with_is_liked``, as the answer has them."""
+def artwork_rows(rows: Sequence[Any], request: Request) -> list[Row]:
+    """Rows of ``artworks_as_rows`` as the answer has them; for a caller who is signed in, one query for the likes."""
     media_of = MediaRenderer.for_request(request).fields
     signed_in = request.user.is_authenticated
+    liked = _liked(request.user, [row[0] for row in rows])
     answer = []
     for row in rows:
         pk, title, description, image_url, created_at, updated_at, medium, dimensions, tags, likes, reviews = row[:11]
@@ -56,11 +58,22 @@ def artwork_rows(rows: Iterable[Any], request: Request) -> list[Row]:
                 "tags": tags,
                 "likes_count": likes,
                 "reviews_count": reviews,
-                "is_liked": row[-1] if signed_in else False,
+                "is_liked": pk in liked,
                 "media": media,
             }
         )
     return answer
+
+
+def _liked(viewer: Viewer, ids: Sequence[int]) -> set[int]:
+    """Which of these artworks the viewer likes. Written out: the ORM takes ten times as long over a hundred ids, and
+    more than this for a subquery in the page's own statement."""
+    if not viewer.is_authenticated or not ids:
+        return set()
+    likes = f"SELECT artwork_id FROM {Like._meta.db_table} WHERE user_id = %s AND artwork_id IN "  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(f"{likes}({', '.join(['%s'] * len(ids))})", [viewer.pk, *ids])
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 @cache

@@ -52,10 +52,8 @@ class ArtWorkViewSet(viewsets.GenericViewSet[ArtWork]):
     def list(self, request: Request) -> HttpResponse:
         """A page of artworks, newest first; the next page's address is in the `Link` header."""
         paginator = cast(KeysetPagination, self.paginator)
-        artworks = artworks_as_rows().visible_to(request.user)
-        if request.user.is_authenticated:
-            artworks = artworks.with_is_liked(request.user)
-        rows = paginator.paginate_queryset(self.filter_queryset(artworks), request, view=self)
+        artworks = self.filter_queryset(artworks_as_rows().visible_to(request.user))
+        rows = paginator.paginate_queryset(artworks, request, view=self)
         return json_rows(artwork_rows(rows, request), paginator)
 
     def retrieve(self, request: Request, pk: int) -> Response:

@@ -40,7 +40,7 @@ def fill(count: int, author: User) -> None:
         "width": "4608",
         "height": "1976",
         "location_removed": "FALSE",
-        "variants": "'[]'",
+        "variants": "NULL",
         "failure_reason": "''",
         "published_at": moment,
         "created_at": moment,

@@ -54,6 +54,7 @@ class PlainAuthorSerializer(serializers.ModelSerializer[User]):
 class PlainMediaSerializer(serializers.ModelSerializer[MediaAsset]):
     url = serializers.SerializerMethodField()
     expires_at = serializers.SerializerMethodField()
+    variants = serializers.SerializerMethodField()
 
     class Meta:
         model = MediaAsset
@@ -68,6 +69,9 @@ class PlainMediaSerializer(serializers.ModelSerializer[MediaAsset]):
     def get_expires_at(self, asset: MediaAsset) -> str | None:
         expires_at = opened(self.context["request"], asset)[1]
         return None if expires_at is None else datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def get_variants(self, asset: MediaAsset) -> list[Any]:
+        return asset.variants or []
 
 
 class PlainArtWorkSerializer(serializers.ModelSerializer[ArtWork]):

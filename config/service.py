@@ -44,7 +44,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """``GET /metrics``: Prometheus's text format, for ``Authorization: Bearer <METRICS_TOKEN>`` or signed-in staff;
     404 for everybody else."""
-    if not (_has_token(request) or _is_staff(request)):
+    if not (_has_token(request) or cast(User, request.user).is_staff):
         raise Http404
     return cast(HttpResponse, ExportToDjangoView(request))
 
@@ -53,8 +53,3 @@ def _has_token(request: HttpRequest) -> bool:
     token = settings.METRICS_TOKEN
     given = request.headers.get("Authorization", "")
     return bool(token) and constant_time_compare(given, f"Bearer {token}")
-
-
-def _is_staff(request: HttpRequest) -> bool:
-    user = cast(User, request.user)
-    return user.is_active and user.is_staff

@@ -130,8 +130,9 @@ if _database["ENGINE"].endswith("sqlite3"):
     # A file, not memory: tests with threads and processes need it.
     _database["TEST"] = {"NAME": str(BASE_DIR / env.str("TEST_DATABASE_FILE", default="test_db.sqlite3"))}
 else:
-    _database |= {"CONN_MAX_AGE": env.int("DB_CONN_MAX_AGE", default=60), "CONN_HEALTH_CHECKS": True}
+    _database |= {"CONN_HEALTH_CHECKS": True}
     _database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+_database["CONN_MAX_AGE"] = env.int("DB_CONN_MAX_AGE", default=60)  # seconds
 DATABASES = {"default": _database}
 
 # --- Media: see config/storages.py ------------------------------------------------------------------------------------

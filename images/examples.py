@@ -2,7 +2,7 @@
 
 from drf_spectacular.utils import OpenApiExample
 
-MULTIPART = "multipart/form-data"
+MULTIPART, JSON = "multipart/form-data", "application/json"
 _PATH = "/media/private/images/1/3f0c8a4e-5f0b-4f4b-9a53-8f1d4a1f2b6c_filename.jpg?expires=1705318500&signature=dGhl"
 _URL = f"http://localhost:8000{_PATH}"
 _TEXT = {"title": "My Image", "description": "A beautiful landscape"}

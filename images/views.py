@@ -40,7 +40,7 @@ class LibraryPagination(KeysetPagination):
     retrieve=extend_schema(operation_id="images_retrieve", examples=[examples.IMAGE]),
     partial_update=extend_schema(
         operation_id="images_partial_update",
-        request=LibraryImageUpdateSerializer,
+        request={examples.JSON: LibraryImageUpdateSerializer},
         responses=LibraryImageSerializer,
         examples=[examples.CHANGE, examples.IMAGE],
     ),

@@ -62,7 +62,8 @@ class MediaAsset(models.Model):
     height = models.PositiveIntegerField(null=True, blank=True, help_text="Pixels, upright.")
     placeholder = models.CharField(max_length=64, null=True, blank=True, help_text="ThumbHash, base64.")
     location_removed = models.BooleanField(default=False)
-    variants: models.JSONField[Any, Any] = models.JSONField(default=list, blank=True, encoder=DjangoJSONEncoder)
+    # Null while none are made: an empty list would be parsed for every row of every page.
+    variants: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True, encoder=DjangoJSONEncoder)
     failure_reason = models.CharField(max_length=255, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True, help_text="A reservation is settled after this.")
     published_at = models.DateTimeField(null=True, blank=True, help_text="Since then the object at this key is ours.")

@@ -1,5 +1,6 @@
 """Who points at an asset; and deleting a row, however it happens, discards the asset that it pointed at."""
 
+import logging
 from typing import Any
 
 from django.db import connection, transaction
@@ -8,6 +9,8 @@ from django.db.models.signals import pre_delete
 
 from media_assets.models import MediaAsset, referring_fields
 from media_assets.services import assets_discard
+
+logger = logging.getLogger(__name__)
 
 
 def where_used(asset: MediaAsset) -> list[Model]:
@@ -27,9 +30,13 @@ class _Batch:
     def __init__(self) -> None:
         self.asset_ids: list[int] = []
 
-    def __call__(self) -> None:
-        with transaction.atomic():
-            assets_discard(self.asset_ids)
+    def discard(self) -> None:
+        """After the commit: a failure is logged, and the sweeper finds what nothing refers to."""
+        try:
+            with transaction.atomic():
+                assets_discard(self.asset_ids)
+        except Exception:
+            logger.exception("Assets %s could not be discarded; the sweeper will.", self.asset_ids)
 
 
 def _row_deleted(sender: type[Model], instance: Model, **kwargs: Any) -> None:
@@ -45,8 +52,9 @@ def _row_deleted(sender: type[Model], instance: Model, **kwargs: Any) -> None:
 def _batch() -> _Batch:
     """The batch of the present savepoint: rolled back with it, else run once at commit."""
     for savepoints, callback, *_ in reversed(connection.run_on_commit):
-        if isinstance(callback, _Batch) and savepoints == set(connection.savepoint_ids):
-            return callback
+        batch = getattr(callback, "__self__", None)
+        if isinstance(batch, _Batch) and savepoints == set(connection.savepoint_ids):
+            return batch
     batch = _Batch()
-    transaction.on_commit(batch, robust=True)
+    transaction.on_commit(batch.discard)
     return batch

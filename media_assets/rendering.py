@@ -74,7 +74,7 @@ class MediaRenderer:
         height: int | None,
         placeholder: str | None,
         location_removed: bool,
-        variants: list[dict[str, Any]],
+        variants: list[dict[str, Any]] | None,
         failure_reason: str,
     ) -> dict[str, Any]:
         """The ``media`` object of one asset given by its ``COLUMNS``, in their order."""

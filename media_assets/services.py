@@ -9,7 +9,6 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -98,7 +97,15 @@ def assets_discard(asset_ids: Iterable[int]) -> None:
     if not ids:
         return
     MediaAsset.objects.filter(pk__in=ids).live().unreferenced().update(state=State.DISCARDED, updated_at=timezone.now())
-    transaction.on_commit(partial(purge_discarded, ids), robust=True)
+    transaction.on_commit(lambda: _purge_quietly(ids))
+
+
+def _purge_quietly(asset_ids: list[int]) -> None:
+    """After a commit nobody is told of a failure any more: it is logged, and the sweeper tries again."""
+    try:
+        purge_discarded(asset_ids)
+    except Exception:
+        logger.exception("Discarded assets %s could not be purged; the sweeper will.", asset_ids)
 
 
 def abandon(asset: MediaAsset, *, now: bool) -> None:
@@ -142,7 +149,7 @@ def delete_objects(asset: MediaAsset) -> None:
     """Delete the asset's objects; one that was never published only where it is proven to be this asset's own."""
     storage = get_storage(asset.storage)
     if asset.published_at is not None or storage.owns(asset.key, asset.object_id):
-        for variant in asset.variants:
+        for variant in asset.variants or ():
             storage.delete(variant["key"])
         storage.delete(asset.key)
     storage.settle(asset.object_id)

@@ -6,24 +6,17 @@ from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
-from media_assets.admin_gallery import GalleryAdmin, GalleryImageForm, GalleryInline, GalleryWrites
+from media_assets.admin_gallery import GalleryAdmin, GalleryInline, GalleryWrites
 from media_assets.admin_previews import thumbnail_column
 from media_assets.admin_saving import changed_values
 from media_assets.models import MediaAsset
 from properties.image_services import ImageChanges, NewImage, house_save
-from properties.models import HOUSE_MODELS, MAX_IMAGES, HouseForRent, HouseForSale, PropertyImage
+from properties.models import MAX_IMAGES, HouseForRent, HouseForSale, PropertyImage
 from properties.services import house_create
-
-
-class PropertyImageForm(GalleryImageForm):
-    def _get_validation_exclusions(self) -> set[str]:
-        """One house and one main image: the service sees to it, whichever is ticked, the old one still stands here."""
-        return {*super()._get_validation_exclusions(), *HOUSE_MODELS}  # type: ignore[misc]
 
 
 class PropertyImageInline(GalleryInline):
     model = PropertyImage
-    form = PropertyImageForm
     fields = ("image", "caption", "order", "is_main")
     max_num = MAX_IMAGES
 

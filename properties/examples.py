@@ -64,7 +64,7 @@ def house_operations(name: str, serializer: type[HouseSerializer], new: dict[str
     what a client sends to offer one."""
     house = {"id": 1, **new, "owner": 1, "images": [], "created_at": _TIME, "updated_at": _TIME}
     answer = OpenApiExample("A house", house, response_only=True)
-    sent = {"request": serializer, "examples": [OpenApiExample("A new house", new, request_only=True), answer]}
+    sent = {"request": {JSON: serializer}, "examples": [OpenApiExample("A new house", new, request_only=True), answer]}
     return {
         "list": _named(f"{name}_list", examples=[answer]),
         "retrieve": _named(f"{name}_retrieve", examples=[answer]),

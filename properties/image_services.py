@@ -105,9 +105,7 @@ def house_save(
     removed: Collection[int] = (),
 ) -> list[PropertyImage]:
     """Everything that one form says of a house and its images (``changed``, ``removed``: by id; no new files among
-    the changes), or nothing of it; the new images.
-
-    Whoever shall be the main image is looked at last. Raises what ``images_add`` raises, NotFound also for an image
+    the changes), or nothing of it; the new images. Raises what ``images_add`` raises, NotFound also for an image
     that was deleted meanwhile.
     """
     with _stored(house, [new.image for new in added]) as assets, transaction.atomic():
@@ -115,7 +113,7 @@ def house_save(
         house_write(current, changes)
         images = PropertyImage.objects.of(current)
         images.filter(pk__in=removed).delete()
-        for pk, values in sorted((changed or {}).items(), key=lambda item: item[1].get("is_main", False)):
+        for pk, values in (changed or {}).items():
             if (image := images.filter(pk=pk).first()) is None:
                 raise NotFound
             _change(current, image, values)

@@ -151,3 +151,24 @@ def test_reordering_costs_the_same_for_2_and_50_images(clients, fill):
             assert clients["owner"].post(url_of(ad, "reorder_images/"), {"ids": ids}).status_code == 200
         costs.add(len(made))
     assert len(costs) == 1
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize("visibility", ["public", "private"])
+def test_images_on_s3_come_and_go(clients, ad, photo, s3_site, s3_client, s3_bucket, visibility):
+    s3_site(MEDIA_DEFAULT_VISIBILITY=visibility)
+    made = [upload(clients["owner"], ad, photo("phone_photo.jpg")).json() for _ in range(2)]
+    folder = "media/ads" if visibility == "public" else "ads"
+
+    def stored():
+        return {item["Key"] for item in s3_client.list_objects_v2(Bucket=s3_bucket).get("Contents", [])}
+
+    assert {key.rpartition("/")[0] for key in stored()} == {f"{folder}/ad_{ad.pk}"}
+    listed = clients["anonymous"].get("/api/ads/").json()[0]
+    assert [image["image"] for image in listed["images"]] == [image["image"] for image in made]
+    assert listed["main_image_url"].partition("?")[0].endswith(f"/{folder}/ad_{ad.pk}/phone_photo.jpg")
+    assert ("X-Amz-Signature" in listed["main_image_url"]) == (visibility == "private")
+    clients["owner"].delete(url_of(ad, f"images/{made[0]['id']}/"))
+    assert {key.rpartition("/")[2] for key in stored()} == {made[1]["image"].rpartition("/")[2]}
+    clients["owner"].delete(url_of(ad))
+    assert stored() == set()

@@ -100,12 +100,42 @@ def test_rows_that_come_and_go_between_pages_shift_nothing(items: list[Item]) ->
     assert (get(following).json(), links(get(following))) == ([], {})
 
 
-def test_one_query_a_page_and_no_count(items: list[Item]) -> None:
-    page = links(get("/api/items/?limit=5"))["next"]
-    with CaptureQueriesContext(connection) as queries:
-        get(page)
-    assert len(queries) == 1
-    assert "COUNT" not in queries[0]["sql"].upper()
+@pytest.mark.parametrize(
+    ("ordering", "limit", "expected"),
+    [
+        ("-created_at", 5, [1, 1, 1, 1, 1]),
+        (
+            "created_at",
+            2,
+            [1, 2, 1, 2, 2, 1, 2, 2, 1, 2, 2, 1, 2],
+        ),  # after a page of one value, of which there are three
+        ("likes", 2, [1, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2]),
+        ("id", 1, [1] + 24 * [2]),
+    ],
+)
+def test_one_query_a_page_at_most_two_and_no_count(
+    items: list[Item], ordering: str, limit: int, expected: list[int]
+) -> None:
+    page, made = f"/api/items/?limit={limit}&ordering={ordering}", []
+    while page:
+        with CaptureQueriesContext(connection) as queries:
+            page = links(get(page)).get("next", "")
+        assert not any("COUNT" in query["sql"].upper() for query in queries)
+        made.append(len(queries))
+    assert made == (expected if connection.vendor == "sqlite" else [1] * len(expected))
+
+
+@pytest.mark.parametrize("ordering", ["likes", "-likes", "created_at", "-created_at"])
+def test_a_cursor_knows_whether_its_page_held_one_value(items: list[Item], ordering: str) -> None:
+    page = f"/api/items/?limit=2&ordering={ordering}"
+    while page:
+        answer = get(page)
+        rows = Item.objects.filter(id__in=[row["id"] for row in answer.json()])
+        values = set(rows.values_list(ordering.lstrip("-"), flat=True))
+        for url in links(answer).values():
+            text = url.partition("cursor=")[2].partition("&")[0]
+            assert Cursor.decode(text, Item, ordering).among_equals == (len(values) == 1)
+        page = links(answer).get("next", "")
 
 
 @pytest.mark.parametrize(
@@ -128,19 +158,20 @@ def test_unknown_orderings_are_refused_with_the_choices(value: str) -> None:
     ("ordering", "cursor"),
     [
         *[("likes", text) for text in ("", "a", "====", "%00", "ü", "W10", "e30", "bnVsbA", "A" * 9999, "WzFd")],
-        ("likes", cursor_of("-likes", "next", 1, 1)),
-        ("likes", cursor_of("likes", "up", 1, 1)),
-        ("likes", cursor_of("likes", "next", 1)),
-        ("likes", cursor_of("likes", "next", 1, 1, 1)),
-        ("likes", cursor_of(["likes"], "next", 1, 1)),
-        *[("likes", cursor_of("likes", "next", 1, pk)) for pk in (None, True, 1.5, "1", 2**63, 10**400, [1], {"a": 1})],
-        *[(name, cursor_of(name, "next", value, 1)) for name, values in BAD_VALUES.items() for value in values],
-        ("name", base64.urlsafe_b64encode(b'["name","next","\\ud800",1]').decode()),
-        ("name", base64.urlsafe_b64encode(b'["name","next","\xff",1]').decode()),
+        ("likes", cursor_of("-likes", "next", 1, 1, False)),
+        ("likes", cursor_of("likes", "up", 1, 1, False)),
+        ("likes", cursor_of("likes", "next", 1, 1)),
+        ("likes", cursor_of("likes", "next", 1, 1, False, False)),
+        ("likes", cursor_of(["likes"], "next", 1, 1, False)),
+        *[("likes", cursor_of("likes", "next", 1, 1, equal)) for equal in (None, 0, 1, "true", [], {})],
+        *[("likes", cursor_of("likes", "next", 1, pk, True)) for pk in (None, True, 1.5, "1", 2**63, 10**400, [1], {})],
+        *[(name, cursor_of(name, "next", value, 1, True)) for name, values in BAD_VALUES.items() for value in values],
+        ("name", base64.urlsafe_b64encode(b'["name","next","\\ud800",1,true]').decode()),
+        ("name", base64.urlsafe_b64encode(b'["name","next","\xff",1,true]').decode()),
     ],
 )  # fmt: skip
 def test_a_cursor_that_is_not_ours_is_refused(items: list[Item], ordering: str, cursor: str) -> None:
-    assert len(cursor_of("name", "next", "a" * 300, 2**63 - 1)) < MAX_CURSOR_LENGTH
+    assert len(cursor_of("name", "next", "a" * 300, 2**63 - 1, False)) < MAX_CURSOR_LENGTH
     answer = APIClient().get(f"/api/items/?ordering={ordering}&cursor={cursor}")
     assert (answer.status_code, set(answer.json())) == (400, {"cursor"})
 
@@ -157,33 +188,49 @@ def test_a_cursor_that_is_not_ours_is_refused(items: list[Item], ordering: str, 
     ],
 )
 @pytest.mark.parametrize("direction", ["next", "prev"])
+@pytest.mark.parametrize("equal", [True, False])
 @pytest.mark.parametrize("pk", [0, -1, -(2**63), 2**63 - 1])
-def test_the_largest_values_are_places(items: list[Item], ordering: str, value: Any, direction: str, pk: int) -> None:
-    assert get(f"/api/items/?ordering={ordering}&cursor={cursor_of(ordering, direction, value, pk)}").json() is not None
+def test_the_largest_values_are_places(
+    items: list[Item], ordering: str, value: Any, direction: str, equal: bool, pk: int
+) -> None:
+    cursor = cursor_of(ordering, direction, value, pk, equal)
+    assert get(f"/api/items/?ordering={ordering}&cursor={cursor}").json() is not None
 
 
 def test_cursors_come_back_exactly(items: list[Item]) -> None:
     for item in Item.objects.all():
         for ordering in ("created_at", "-likes", "price", "name", "id"):
-            cursor = Cursor.at(item, Item, ordering, "prev")
-            assert Cursor.decode(cursor.encode(), Item, ordering) == cursor
+            for equal in (True, False):
+                cursor = Cursor.at(item, Item, ordering, "prev", equal)
+                assert Cursor.decode(cursor.encode(), Item, ordering) == cursor
 
 
+@pytest.mark.parametrize("equal", [True, False])
 @pytest.mark.parametrize("direction", ["next", "prev"])
 @pytest.mark.parametrize("ordering", ["-created_at", "created_at"])
-def test_the_index_finds_the_place_at_any_depth(ordering: str, direction: str) -> None:
+def test_the_index_finds_the_place_at_any_depth(ordering: str, direction: str, equal: bool) -> None:
     items = create_table(20_000)
     with connection.cursor() as database:
         database.execute("ANALYZE" if connection.vendor == "sqlite" else "ANALYZE api_tests_item")
-    page = f"/api/items/?ordering={ordering}&cursor={Cursor.at(items[10_000], Item, ordering, direction).encode()}"
+    cursor = Cursor.at(items[10_000], Item, ordering, direction, equal).encode()
     with CaptureQueriesContext(connection) as queries:
-        get(page)
-    explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
+        ids = [row["id"] for row in get(f"/api/items/?ordering={ordering}&cursor={cursor}").json()]
+    step = -1 if ordering == "-created_at" else 1
+    expected = [10_001 + step * n for n in range(1, 21)]
+    assert ids == (expected if direction == "next" else [10_001 - step * n for n in range(20, 0, -1)])
+    plans = [_plan(query["sql"]) for query in queries]
+    if connection.vendor == "sqlite":
+        found_by = ["(created_at=? AND id", "(created_at"] if equal else ["(created_at"]
+    else:
+        found_by = ["Index Cond: (ROW(created_at, id)"]
+    for plan, condition in zip(plans, found_by, strict=True):
+        assert "items_by_age" in plan
+        assert condition in plan
+        assert "TEMP B-TREE" not in plan
+        assert "Sort" not in plan
+
+
+def _plan(sql: str) -> str:
     with connection.cursor() as database:
-        database.execute(explain + queries[0]["sql"])
-        plan = " ".join(str(line) for line in database.fetchall())
-    assert "items_by_age" in plan
-    found_by = "(created_at" if connection.vendor == "sqlite" else "Index Cond: (created_at"
-    assert found_by in plan
-    assert "TEMP B-TREE" not in plan
-    assert "Sort" not in plan
+        database.execute(("EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN ") + sql)
+        return " ".join(str(line) for line in database.fetchall())

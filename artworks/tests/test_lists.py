@@ -119,7 +119,7 @@ def test_page_costs_the_same_at_1_and_100_rows_and_calls_no_storage(clients, fil
         for name in ("open", "exists", "size", "create", "delete", "stat", "get_modified_time"):
             monkeypatch.setattr(type(storages[alias]), name, forbidden, raising=False)
     fill(50), fill(50, "private")
-    for who, queries in (("anonymous", 1), ("other", 2)):
+    for who, queries in (("anonymous", 1), ("other", 3)):
         for limit in (1, 100):
             with CaptureQueriesContext(connection) as made:
                 answer = clients[who].get(f"{URL}?limit={limit}")

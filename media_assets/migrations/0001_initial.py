@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('height', models.PositiveIntegerField(blank=True, help_text='Pixels, upright.', null=True)),
                 ('placeholder', models.CharField(blank=True, help_text='ThumbHash, base64.', max_length=64, null=True)),
                 ('location_removed', models.BooleanField(default=False)),
-                ('variants', models.JSONField(blank=True, default=list, encoder=django.core.serializers.json.DjangoJSONEncoder)),
+                ('variants', models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True)),
                 ('failure_reason', models.CharField(blank=True, max_length=255)),
                 ('lease_expires_at', models.DateTimeField(blank=True, help_text='A reservation is settled after this.', null=True)),
                 ('published_at', models.DateTimeField(blank=True, help_text='Since then the object at this key is ours.', null=True)),

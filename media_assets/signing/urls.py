@@ -3,6 +3,7 @@
 No storage is instantiated and nothing is asked of it; with static keys boto3 is not even imported.
 """
 
+import re
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -16,6 +17,7 @@ from django.core.signals import setting_changed
 from media_assets.signing.local import LocalSigner
 from media_assets.signing.sigv4 import EXPIRY_MAX_SECONDS, Credentials, QuerySigner, UnsupportedBySigner
 
+_PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")  # what stands in a URL as it is
 WINDOWS_PER_LIFETIME = 4  # a URL repeats for a quarter of its lifetime, so that caches hit
 
 
@@ -40,8 +42,8 @@ class PlainUrls:
         self._base_url = base_url
 
     def current(self, now: float) -> tuple[Callable[[str], str], int | None]:
-        base_url = self._base_url
-        return (lambda key: base_url + quote(key, safe="/~")), None
+        base_url, is_plain = self._base_url, _PLAIN.fullmatch
+        return (lambda key: base_url + (key if is_plain(key) else quote(key, safe="/~"))), None
 
     def exact(self, key: str, *, now: float, expires_in: int) -> tuple[str, int | None]:
         return self._base_url + quote(key, safe="/~"), None

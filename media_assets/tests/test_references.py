@@ -1,6 +1,7 @@
 """Deleting a row, however it happens, gives up the file that it pointed at; and only if the deletion holds."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from media_assets.models import MediaAsset, State, referring_fields
 from media_assets.references import where_used
 from media_assets.services import assets_discard
 from media_assets.storages import get_storage
+from media_assets.sweeping import sweep
 from media_assets.tests.stored import published
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,3 +145,21 @@ def test_every_relation_to_the_registry_is_watched() -> None:
     assert {field.model for field in referring_fields()} >= {ArtWork, User}
     for field in referring_fields():
         assert pre_delete.has_listeners(field.model) or post_delete.has_listeners(field.model)
+
+
+@pytest.mark.parametrize("broken", ["media_assets.references.assets_discard", "media_assets.services.purge_discarded"])
+def test_a_failure_after_the_commit_is_logged_and_swept(
+    make_artwork: Any, monkeypatch: Any, caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    artwork = make_artwork()
+
+    def fail(*args: Any) -> None:
+        raise RuntimeError("the database went away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(broken, fail)
+        artwork.delete()
+    assert "the sweeper will" in caplog.text
+    assert files() == 1
+    sweep(grace=timedelta(0))
+    assert (states(), files()) == ([State.TOMBSTONE], 0)

@@ -10,7 +10,7 @@ from properties.models import HOUSE_MODELS, PropertyImage
 from properties.tests.conftest import AMOUNTS, WIRE, house_form, url_of
 from users.services import user_delete
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def keys_of(kind):
@@ -88,6 +88,7 @@ def test_same_idempotency_key_offers_once(clients, fmt):
     assert post().status_code == 404  # what it made is gone; it is not made again
 
 
+@pytest.mark.django_db(transaction=True)
 def test_deleting_a_house_costs_the_same_with_1_and_50_images_and_takes_their_objects(clients, make_house, add):
     costs = []
     for count in (1, 50):
@@ -103,6 +104,7 @@ def test_deleting_a_house_costs_the_same_with_1_and_50_images_and_takes_their_ob
     assert clients["owner"].delete(url_of(house)).status_code == 404
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_bare_house_is_deleted_and_others_are_left_alone(clients, make_house, add):
     bare, other = make_house(), make_house("house_for_rent")  # the same id, of another kind
     [kept] = add(other)
@@ -111,6 +113,7 @@ def test_a_bare_house_is_deleted_and_others_are_left_alone(clients, make_house, 
     assert PropertyImage.objects.get() == kept
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_account_is_erased_with_houses_images_and_objects(clients, owner, people, make_house, add):
     assets = [image.image for kind in HOUSE_MODELS for image in add(make_house(kind), 3)]
     [kept] = add(make_house(owner=people["other"]))

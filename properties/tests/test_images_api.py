@@ -10,7 +10,7 @@ from media_assets.models import MediaAsset, State
 from properties.models import PropertyImage
 from properties.tests.conftest import mains, url_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 URL = "/api/property-images/"
 KEYS = [
@@ -27,6 +27,7 @@ def post(client, url, form, **headers):
     return client.post(url, form, format="multipart", headers=headers)
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("who", "read", "write"), [("anonymous", 401, 401), ("other", 200, 403), ("owner", 200, 200), ("staff", 200, 200)]
 )
@@ -136,6 +137,7 @@ def test_the_first_image_is_the_main_one_and_stays_so_alone(clients, house, add)
     assert mains(house) == [alone.pk]
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("how", ["api", "instance", "queryset"])
 def test_when_the_main_one_goes_the_next_takes_its_place(clients, house, make_house, add, how):
     stranger = make_house(house.CONTENT_TYPE)
@@ -160,6 +162,7 @@ def test_when_the_main_one_goes_the_next_takes_its_place(clients, house, make_ho
     assert len(mains(house)) == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_new_file_takes_the_place_of_the_old_one(clients, house, add, photo):
     [image] = add(house, caption="Kept")
     old = image.image
@@ -197,6 +200,7 @@ def test_what_is_not_ready_or_not_configured_is_said(clients, make_house, add):
         assert answer.json() == {"error": "Could not generate secure URL", "code": "cannot_sign"}
 
 
+@pytest.mark.django_db(transaction=True)
 def test_no_transaction_is_open_while_bytes_move(clients, make_house, photo, monkeypatch):
     house, seen = make_house(), []
     storage = type(storages["local-private"])
