@@ -6,4 +6,4 @@ class AdsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from ads import deletion  # noqa: F401  (connects its receivers)
+        from ads import deletions  # noqa: F401  (connects its receivers)

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
-from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, Value
+from django.db.models import Model, QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -13,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api.cursors import MAX_CURSOR_LENGTH, NEXT, PREVIOUS, Cursor, value_of
+from api.seeking import rows_from
 from api.serializers import SEND_ONCE
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
@@ -41,7 +41,7 @@ class KeysetPagination(BasePagination):
         limit = _limit(request, view)
         cursor = _cursor(request, queryset.model, ordering)
         backwards = cursor is not None and cursor.direction == PREVIOUS
-        rows = _read(queryset, ordering, cursor, backwards, limit + 1)
+        rows = rows_from(queryset, ordering, cursor, limit + 1)
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
@@ -55,20 +55,23 @@ class KeysetPagination(BasePagination):
 
     def link_header(self) -> str:
         """``<https://...?cursor=...>; rel="next", ...``; empty where there is no other page."""
-        return ", ".join(f'<{self._address(cursor)}>; rel="{rel}"' for rel, cursor in self._links.items())
+        if not self._links:
+            return ""
+        address = self._address()
+        return ", ".join(f'<{address}{cursor.encode()}>; rel="{rel}"' for rel, cursor in self._links.items())
 
     def get_paginated_response(self, data: Any) -> Response:
         """The array, with its links."""
         link = self.link_header()
         return Response(data, headers={"Link": link} if link else None)
 
-    def _address(self, cursor: Cursor) -> str:
-        """This request's own URL with another cursor."""
+    def _address(self) -> str:
+        """This request's own URL, ready for another cursor at its end."""
         query = self._request.query_params.copy()
-        query["cursor"] = cursor.encode()
+        query.pop("cursor", None)
         path = self._request._request.get_full_path().partition("?")[0]
         base = getattr(settings, "PUBLIC_BASE_URL", "") or f"{self._request.scheme}://{self._request.get_host()}"
-        return f"{base}{path}?{query.urlencode()}"
+        return f"{base}{path}?{query.urlencode()}{'&' if query else ''}cursor="
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """For OpenAPI: the array itself."""
@@ -85,31 +88,6 @@ class KeysetPagination(BasePagination):
             _parameter("cursor", cursor, "Where the page begins; taken from the `Link` header as it stands."),
             _parameter("ordering", ordering, "A leading `-` is descending. Equal rows are ordered by id."),
         ]
-
-
-def _read(queryset: QuerySet[Any, Any], ordering: str, cursor: Cursor | None, backwards: bool, count: int) -> list[Any]:
-    """So many rows from the cursor on, by a place in the index (see docs/decisions/0007-keyset-cursors.md)."""
-    field, descending = ordering.lstrip("-"), ordering.startswith("-") != backwards
-    sign, than = ("-", "lt") if descending else ("", "gt")
-    ordered = queryset.order_by(f"{sign}{field}", f"{sign}pk")
-    if cursor is None:
-        return list(ordered[:count])
-    if connections[queryset.db].vendor != "sqlite":
-        return list(ordered.filter(_row_comparison(field, "<" if descending else ">", cursor))[:count])
-    beyond, later = Q(**{f"{field}__{than}": cursor.value}), Q(**{f"pk__{than}": cursor.pk})
-    if not cursor.among_equals:
-        # Not "a < x OR (a = x AND b < y)": no planner turns that into a place in the index. The rows that this reads
-        # and leaves out are fewer than a page.
-        return list(ordered.filter(Q(**{f"{field}__{than}e": cursor.value}) & (beyond | later))[:count])
-    rows = list(ordered.filter(later, **{field: cursor.value})[:count])
-    return rows if len(rows) == count else [*rows, *ordered.filter(beyond)[: count - len(rows)]]
-
-
-def _row_comparison(field: str, than: str, cursor: Cursor) -> Func:
-    """``(field, pk) < (value, pk)``."""
-    sides = [(F(field), F("pk")), (Value(cursor.value), Value(cursor.pk))]
-    rows = [Func(*side, template="(%(expressions)s)", output_field=BooleanField()) for side in sides]
-    return Func(*rows, template="(%(expressions)s)", arg_joiner=f" {than} ", output_field=BooleanField())
 
 
 def _limits(view: APIView | None) -> tuple[int, int]:

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Model, QuerySet, Value
+from django.db.models import F, Model, Value
 from django.db.models.functions import Greatest
 from django.db.models.signals import post_save, pre_delete
 from django.dispatch import receiver
 
+from api.deleting import lock_rows, origin_model
 from artworks.models import ArtWork, ArtWorkQuerySet, ArtWorkTag, Like, Review
 
 CountName = Literal["likes_count", "reviews_count"]
@@ -32,11 +33,11 @@ def row_made(sender: type[Model], instance: Like | Review, created: bool, raw: b
 def row_goes(sender: type[Model], instance: Like | Review, origin: Any, **kwargs: Any) -> None:
     """One less, where the row itself was deleted. With its artwork the count goes too; with its user all are counted
     at once below."""
-    if _origin_model(origin) is not sender:
+    if origin_model(origin) is not sender:
         return
     with transaction.atomic():
         artworks = ArtWork.objects.filter(pk=instance.artwork_id)
-        lock(artworks)
+        lock_rows(artworks)
         if sender._default_manager.filter(pk=instance.pk).exists():
             _uncount(artworks, COUNT_OF[sender])
 
@@ -48,7 +49,7 @@ def user_goes(instance: Model, using: str, **kwargs: Any) -> None:
     liked = Like.objects.filter(user_id=instance.pk).values("artwork_id")
     reviewed = Review.objects.filter(author_id=instance.pk).order_by().values("artwork_id")
     with transaction.atomic(using):
-        lock(ArtWork.objects.filter(pk__in=liked.union(reviewed, own.values("pk"))))
+        lock_rows(ArtWork.objects.filter(pk__in=liked.union(reviewed, own.values("pk"))))
         _uncount(ArtWork.objects.filter(pk__in=liked), "likes_count")
         _uncount(ArtWork.objects.filter(pk__in=reviewed), "reviews_count")
         _delete_late_rows(own, using)
@@ -57,19 +58,11 @@ def user_goes(instance: Model, using: str, **kwargs: Any) -> None:
 @receiver(pre_delete, sender=ArtWork)
 def artwork_goes(instance: ArtWork, origin: Any, using: str, **kwargs: Any) -> None:
     """Deleted by itself, it takes along what came between the collecting of its rows and now."""
-    if _origin_model(origin) is ArtWork:
+    if origin_model(origin) is ArtWork:
         artworks = ArtWork.objects.filter(pk=instance.pk)
         with transaction.atomic(using):
-            lock(artworks)
+            lock_rows(artworks)
             _delete_late_rows(artworks, using)
-
-
-def lock(artworks: ArtWorkQuerySet) -> int:
-    """Hold these rows until the transaction ends (always in one order, against deadlocks); how many there are.
-
-    SQLite has no row locks: its transactions begin IMMEDIATE, one writer at a time.
-    """
-    return len(artworks.order_by("pk").select_for_update().values_list("pk"))
 
 
 def _delete_late_rows(artworks: ArtWorkQuerySet, using: str) -> None:
@@ -77,11 +70,6 @@ def _delete_late_rows(artworks: ArtWorkQuerySet, using: str) -> None:
     fail its foreign key at commit."""
     for model in (Like, Review, ArtWorkTag):
         model._default_manager.filter(artwork__in=artworks)._raw_delete(using)
-
-
-def _origin_model(origin: Any) -> type[Model]:
-    """The model of what ``delete()`` was called on: an instance or a queryset."""
-    return origin.model if isinstance(origin, QuerySet) else type(origin)
 
 
 def _uncount(artworks: ArtWorkQuerySet, name: CountName) -> None:

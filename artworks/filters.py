@@ -1,23 +1,10 @@
 """The named filters of ``GET /api/artworks/``."""
 
-from typing import Any
-
-from django import forms
 from django_filters import rest_framework as filters
 from rest_framework.exceptions import NotAuthenticated
 
+from api.named_filters import IdFilter
 from artworks.models import ArtWork, ArtWorkQuerySet
-
-MAX_ID = 2**63 - 1
-
-
-class IdFilter(filters.Filter):  # type: ignore[misc]
-    """The id of a row; what no row can have is malformed."""
-
-    field_class = forms.IntegerField
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, min_value=1, max_value=MAX_ID, **kwargs)
 
 
 class ArtWorkFilter(filters.FilterSet):  # type: ignore[misc]

@@ -48,7 +48,7 @@ def measure() -> list[Row]:
 
 def _next_page(answer: Answer) -> str:
     """Path and query of the page that the answer links to."""
-    url = answer.headers["Link"].partition(">; rel=\"next\"")[0].rpartition("<")[2]
+    url = answer.headers["Link"].partition('>; rel="next"')[0].rpartition("<")[2]
     return url.removeprefix("http://localhost:8000")
 
 

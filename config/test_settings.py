@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 _KEPT = ("DATABASE_URL", "REDIS_URL", "LOG_LEVEL", "TEST_DATABASE_FILE")
 _PREFIXES = ("AWS_", "DJANGO_AWS_", "MEDIA_", "DB_", "PRIVATE_MEDIA_")
@@ -29,3 +30,5 @@ from config.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
+STATIC_ROOT = f"{_media}/static"
+Path(STATIC_ROOT).mkdir()

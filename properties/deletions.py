@@ -8,10 +8,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q
 from django.db.models.signals import post_delete, pre_delete
 from django.dispatch import receiver
 
+from api.deleting import lock_rows, origin_model
 from media_assets.services import assets_discard
 from properties.main_images import ensure_main
 from properties.models import HOUSE_MODELS, HouseForRent, HouseForSale, PropertyImage, PropertyImageQuerySet
@@ -22,23 +23,23 @@ ASSETS_PER_BATCH = 500  # well under the number of parameters that any database 
 @receiver(pre_delete, sender=PropertyImage)
 def image_goes(instance: PropertyImage, origin: Any, **kwargs: Any) -> None:
     """Hold the house before the image's own row, as every other change does; no house's images are deleted besides."""
-    if _origin_model(origin) is PropertyImage:
-        _lock(HOUSE_MODELS[instance.content_type].objects.filter(pk=instance.object_id))
+    if origin_model(origin) is PropertyImage:
+        lock_rows(HOUSE_MODELS[instance.content_type].objects.filter(pk=instance.object_id))
 
 
 @receiver(post_delete, sender=PropertyImage)
 def image_gone(instance: PropertyImage, origin: Any, **kwargs: Any) -> None:
     """The next one is the main image, should it have been this one."""
-    if _origin_model(origin) is PropertyImage:
+    if origin_model(origin) is PropertyImage:
         ensure_main(instance.content_type, instance.object_id)
 
 
 @receiver(pre_delete, sender=HouseForSale)
 @receiver(pre_delete, sender=HouseForRent)
 def house_goes(instance: HouseForSale | HouseForRent, origin: Any, using: str, **kwargs: Any) -> None:
-    if _origin_model(origin) is type(instance):
+    if origin_model(origin) is type(instance):
         with transaction.atomic(using):
-            _lock(type(instance).objects.filter(pk=instance.pk))
+            lock_rows(type(instance).objects.filter(pk=instance.pk))
             _delete_images(PropertyImage.objects.of(instance), using)
 
 
@@ -48,14 +49,9 @@ def owner_goes(instance: Model, using: str, **kwargs: Any) -> None:
     of_owner = Q()
     with transaction.atomic(using):
         for content_type, model in HOUSE_MODELS.items():
-            _lock(model.objects.filter(owner_id=instance.pk))
+            lock_rows(model.objects.filter(owner_id=instance.pk))
             of_owner |= Q(**{f"{content_type}__owner_id": instance.pk})
         _delete_images(PropertyImage.objects.filter(of_owner), using)
-
-
-def _lock(houses: QuerySet[Any]) -> None:
-    """Hold these rows until the transaction ends, always in one order, against deadlocks."""
-    len(houses.order_by("pk").select_for_update().values_list("pk"))
 
 
 def _delete_images(images: PropertyImageQuerySet, using: str) -> None:
@@ -65,8 +61,3 @@ def _delete_images(images: PropertyImageQuerySet, using: str) -> None:
     PropertyImage.objects.filter(pk__in=found)._raw_delete(using)
     for start in range(0, len(asset_ids), ASSETS_PER_BATCH):
         assets_discard(asset_ids[start : start + ASSETS_PER_BATCH])
-
-
-def _origin_model(origin: Any) -> type[Model]:
-    """The model of what ``delete()`` was called on: an instance or a queryset."""
-    return origin.model if isinstance(origin, QuerySet) else type(origin)

@@ -6,34 +6,8 @@ from django import forms
 from django.db.models import Q
 from django_filters import rest_framework as filters
 
-from api.converters import MAX_ID
+from api.named_filters import AmountFilter, FlagFilter, IdFilter
 from properties.models import HOUSE_MODELS, MAX_ROOMS, HouseForRent, HouseForSale, PropertyImageQuerySet
-
-
-class IdFilter(filters.Filter):  # type: ignore[misc]
-    """The id of a row; what no row can have is malformed."""
-
-    field_class = forms.IntegerField
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, min_value=1, max_value=MAX_ID, **kwargs)
-
-
-class FlagFilter(filters.TypedChoiceFilter):  # type: ignore[misc]
-    """``true`` or ``false``, and nothing else."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        choices = [("true", "true"), ("false", "false")]
-        super().__init__(*args, choices=choices, coerce=lambda text: text == "true", **kwargs)
-
-
-class AmountFilter(filters.Filter):  # type: ignore[misc]
-    """A sum of money."""
-
-    field_class = forms.DecimalField
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, min_value=0, max_digits=12, decimal_places=2, **kwargs)
 
 
 class RoomsFilter(filters.Filter):  # type: ignore[misc]

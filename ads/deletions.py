@@ -7,18 +7,18 @@ key at commit, so the ad is locked first and its images are looked for again.
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
 from ads.models import Ad, AdImage, AdQuerySet
+from api.deleting import lock_rows, origin_model
 
 
 @receiver(pre_delete, sender=Ad)
 def ad_goes(instance: Ad, origin: Any, using: str, **kwargs: Any) -> None:
     """Where ads were what ``delete()`` was called on; with their owner they go all at once below."""
-    model = origin.model if isinstance(origin, QuerySet) else type(origin)
-    if model is Ad:
+    if origin_model(origin) is Ad:
         _delete_images(Ad.objects.using(using).filter(pk=instance.pk))
 
 
@@ -31,5 +31,5 @@ def owner_goes(instance: Model, using: str, **kwargs: Any) -> None:
 def _delete_images(ads: AdQuerySet) -> None:
     """In the transaction of the delete. With signals, so that assets are discarded; for a row that the cascade deletes
     too they come twice, which discards it once."""
-    len(ads.order_by("pk").select_for_update().values_list("pk"))  # read, and so locked, always in one order
+    lock_rows(ads)
     AdImage.objects.using(ads.db).filter(ad__in=ads.order_by()).delete()
