@@ -4,8 +4,10 @@ from typing import Any
 
 from django import forms
 from django_filters import rest_framework as filters
+from drf_spectacular.drainage import set_override
 
 from api.converters import MAX_ID
+from api.openapi import amount_pattern
 
 AMOUNT_DIGITS, AMOUNT_DECIMALS = 12, 2
 
@@ -17,6 +19,7 @@ class IdFilter(filters.Filter):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, min_value=1, max_value=MAX_ID, **kwargs)
+        _describe(self, type="integer", minimum=1, maximum=MAX_ID)
 
 
 class FlagFilter(filters.TypedChoiceFilter):  # type: ignore[misc]
@@ -25,6 +28,7 @@ class FlagFilter(filters.TypedChoiceFilter):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         choices = [("true", "true"), ("false", "false")]
         super().__init__(*args, choices=choices, coerce=lambda text: text == "true", **kwargs)
+        _describe(self, type="boolean")
 
 
 class AmountFilter(filters.Filter):  # type: ignore[misc]
@@ -35,3 +39,10 @@ class AmountFilter(filters.Filter):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         limits = {"min_value": 0, "max_digits": AMOUNT_DIGITS, "decimal_places": AMOUNT_DECIMALS}
         super().__init__(*args, **limits, **kwargs)
+        pattern = amount_pattern(AMOUNT_DIGITS - AMOUNT_DECIMALS, AMOUNT_DECIMALS)
+        _describe(self, type="string", format="decimal", pattern=pattern)
+
+
+def _describe(filter_: filters.Filter, **schema: Any) -> None:
+    """For OpenAPI: this instead of what drf-spectacular guesses from the column and the choices."""
+    set_override(filter_, "field", {**schema, "description": filter_.extra.get("help_text", "")})

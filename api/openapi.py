@@ -4,7 +4,8 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import Direction, OpenApiParameter
+from rest_framework import permissions, serializers
 
 from api.idempotency import HEADER, KEPT
 
@@ -52,6 +53,11 @@ _ERRORS: dict[str, tuple[str, str, tuple[str, ...]]] = {  # status: name, descri
 }
 
 
+def amount_pattern(digits: int, decimals: int) -> str:
+    """A regular expression of decimal numbers from 0 on. In: most digits before and after the point."""
+    return rf"^\d{{1,{digits}}}(\.\d{{1,{decimals}}})?$"
+
+
 class Schema(AutoSchema):
     """drf-spectacular's, with the errors that an operation of this shape can answer, and the common headers.
 
@@ -74,6 +80,22 @@ class Schema(AutoSchema):
         operation["responses"] = dict(sorted(answers.items()))
         return operation
 
+    def get_auth(self) -> list[dict[str, Any]]:
+        """Ways to sign in; an empty one among them where nobody has to."""
+        ways: list[dict[str, Any]] = super().get_auth()  # which looks for REST framework's own classes alone
+        public = self.method in permissions.SAFE_METHODS and any(
+            isinstance(permission, permissions.IsAuthenticatedOrReadOnly) for permission in self.view.get_permissions()
+        )
+        return [*ways, {}] if public and {} not in ways else ways
+
+    def _map_serializer_field(self, field: Any, direction: Direction, bypass_extensions: bool = False) -> Any:
+        """The field's schema; an amount that is never below zero has no sign and at least one digit."""
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        lowest = field.min_value if isinstance(field, serializers.DecimalField) else None
+        if lowest is not None and lowest >= 0 and "pattern" in schema:
+            schema["pattern"] = amount_pattern(field.max_digits - field.decimal_places, field.decimal_places)
+        return schema
+
     def _is_paged(self) -> bool:
         return bool(self._is_list_view() and getattr(self.view, "pagination_class", None))
 
@@ -89,7 +111,7 @@ class Schema(AutoSchema):
         if "{" in path:
             found.add("404")
         if HEADER in named:
-            found |= {"409", "422"}
+            found |= {"404", "409", "422"}  # 404: what the first request made is gone
         if self.view.get_throttles():
             found.add("429")
         return found

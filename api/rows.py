@@ -23,11 +23,21 @@ def json_rows(rows: Sequence[dict[str, Any]], paginator: Linked | None = None) -
     Values are JSON's own, datetimes (UTC, written to the second) and Decimals (written as strings). Raises TypeError
     on others.
     """
-    response = HttpResponse(orjson.dumps(rows, default=_plain, option=_OPTIONS), content_type="application/json")
+    response = _json(rows, 200)
     link = paginator.link_header() if paginator else ""
     if link:
         response.headers["Link"] = link
     return response
+
+
+def json_row(row: dict[str, Any], status: int = 200) -> HttpResponse:
+    """One such row, as a JSON object."""
+    return _json(row, status)
+
+
+def _json(content: Any, status: int) -> HttpResponse:
+    body = orjson.dumps(content, default=_plain, option=_OPTIONS)
+    return HttpResponse(body, content_type="application/json", status=status)
 
 
 def _plain(value: Any) -> str:

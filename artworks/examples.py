@@ -3,7 +3,9 @@
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
+from rest_framework import status
 
+from api.openapi import IDEMPOTENCY_KEY
 from artworks.serializers import ArtWorkSerializer
 
 MULTIPART, JSON = "multipart/form-data", "application/json"
@@ -82,10 +84,11 @@ REVIEW = OpenApiExample(
 )
 
 
-def written(operation_id: str, status_code: int = 200) -> dict[str, Any]:
+def written(operation_id: str, status_code: int = status.HTTP_200_OK) -> dict[str, Any]:
     """``extend_schema`` arguments of what takes an artwork, as form or JSON, and answers it."""
     return {
         "operation_id": operation_id,
+        "parameters": [IDEMPOTENCY_KEY] if status_code == status.HTTP_201_CREATED else [],
         "request": {MULTIPART: ArtWorkSerializer, JSON: ArtWorkSerializer},
         "responses": {status_code: ArtWorkSerializer},
         "examples": [_FORM, _OBJECT, ARTWORK],

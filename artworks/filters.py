@@ -3,7 +3,7 @@
 from django_filters import rest_framework as filters
 from rest_framework.exceptions import NotAuthenticated
 
-from api.named_filters import IdFilter
+from api.named_filters import FlagFilter, IdFilter
 from artworks.models import ArtWork, ArtWorkQuerySet
 
 
@@ -11,10 +11,8 @@ class ArtWorkFilter(filters.FilterSet):  # type: ignore[misc]
     author = IdFilter(field_name="author", help_text="Id of the author.")
     tag = filters.CharFilter(method="filter_tag", max_length=100, help_text="One tag, whatever its case.")
     medium = filters.CharFilter(max_length=255, help_text="Exactly this medium.")
-    liked_by_me = filters.TypedChoiceFilter(
+    liked_by_me = FlagFilter(
         method="filter_liked_by_me",
-        choices=[("true", "true"), ("false", "false")],
-        coerce=lambda text: text == "true",
         help_text="Only those that the caller likes, or does not like; `true` needs sign-in.",
     )
 

@@ -4,8 +4,9 @@ A row is a named tuple: what paging reads has a name, the rest is unpacked by pl
 because resolving thirty columns costs as much as reading a short page; whoever uses one goes on from a copy.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any, cast
 
 from django.db import connection
@@ -24,6 +25,7 @@ _REVIEW = ("pk", "artwork_id", "rating", "text", "created_at", "updated_at", *_A
 _ASSET = asset_columns()
 _IMAGE = slice(len(_ARTWORK), len(_ARTWORK) + len(_ASSET))
 _IMAGE_KEY = _ASSET.index("key")
+_ARTWORK_OF, _IMAGE_OF = attrgetter(*(name.replace("__", ".") for name in _ARTWORK)), attrgetter(*_ASSET)
 
 
 @cache
@@ -37,32 +39,39 @@ def artwork_rows(rows: Sequence[Any], request: Request) -> list[Row]:
     media_of = MediaRenderer.for_request(request).fields
     signed_in = request.user.is_authenticated
     liked = _liked(request.user, [row[0] for row in rows])
-    answer = []
-    for row in rows:
-        pk, title, description, image_url, created_at, updated_at, medium, dimensions, tags, likes, reviews = row[:11]
-        image = row[_IMAGE]
-        media = media_of(*image) if image[0] is not None else None
-        answer.append(
-            {
-                "id": pk,
-                "title": title,
-                "description": description,
-                "image": image[_IMAGE_KEY],
-                "image_url": image_url,
-                "image_display_url": (media and media["url"]) or image_url or None,
-                "created_at": created_at,
-                "updated_at": updated_at,
-                "author": _author(row[11:16], signed_in),
-                "medium": medium,
-                "dimensions": dimensions,
-                "tags": tags,
-                "likes_count": likes,
-                "reviews_count": reviews,
-                "is_liked": pk in liked,
-                "media": media,
-            }
-        )
-    return answer
+    return [_artwork(row, row[_IMAGE], row[0] in liked, media_of, signed_in) for row in rows]
+
+
+def artwork_row(artwork: ArtWork, request: Request, *, is_liked: bool) -> Row:
+    """One artwork as the answer has it, from instances in hand: its author and its image are loaded."""
+    image = _IMAGE_OF(artwork.image) if artwork.image else [None] * len(_ASSET)
+    media_of = MediaRenderer.for_request(request).fields
+    return _artwork(_ARTWORK_OF(artwork), image, is_liked, media_of, request.user.is_authenticated)
+
+
+def _artwork(
+    row: Sequence[Any], image: Sequence[Any], is_liked: bool, media_of: Callable[..., Row], signed_in: bool
+) -> Row:
+    pk, title, description, image_url, created_at, updated_at, medium, dimensions, tags, likes, reviews = row[:11]
+    media = media_of(*image) if image[0] is not None else None
+    return {
+        "id": pk,
+        "title": title,
+        "description": description,
+        "image": image[_IMAGE_KEY],
+        "image_url": image_url,
+        "image_display_url": (media and media["url"]) or image_url or None,
+        "created_at": created_at,
+        "updated_at": updated_at,
+        "author": _author(row[11:16], signed_in),
+        "medium": medium,
+        "dimensions": dimensions,
+        "tags": tags,
+        "likes_count": likes,
+        "reviews_count": reviews,
+        "is_liked": is_liked,
+        "media": media,
+    }
 
 
 def _liked(viewer: Viewer, ids: Sequence[int]) -> set[int]:

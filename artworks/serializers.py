@@ -6,7 +6,7 @@ from django.core.validators import URLValidator
 from rest_framework import serializers
 
 from api.serializers import StrictFieldsMixin
-from artworks.models import ArtWork, Review
+from artworks.models import MAX_TEXT_LENGTH, ArtWork, Review
 from artworks.tags import tags_text, validate_tags
 from media_assets.fields import ImageUploadField
 from media_assets.rendering import MediaRenderer
@@ -40,6 +40,10 @@ class TagsField(serializers.CharField):
 class ArtWorkSerializer(StrictFieldsMixin, serializers.ModelSerializer[ArtWork]):
     """Takes instances with ``is_liked`` (``ArtWorkQuerySet.with_is_liked``), author and image; needs ``request``."""
 
+    # Declared one by one: making them from the model takes longer than validating them.
+    id = serializers.IntegerField(read_only=True)
+    title = serializers.CharField(max_length=255)
+    description = serializers.CharField(max_length=MAX_TEXT_LENGTH, required=False, allow_blank=True)
     image = RemovableImageField(help_text="The picture's file going in, its storage key coming out.")
     image_url = serializers.URLField(
         max_length=1000,
@@ -51,8 +55,14 @@ class ArtWorkSerializer(StrictFieldsMixin, serializers.ModelSerializer[ArtWork])
     image_display_url = serializers.SerializerMethodField(
         help_text="URL of the stored image, else `image_url`, else null."
     )
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
     author = AuthorSerializer(read_only=True)
+    medium = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    dimensions = serializers.CharField(max_length=255, required=False, allow_blank=True)
     tags = TagsField(max_length=500, required=False, allow_blank=True, help_text="Comma-separated.")
+    likes_count = serializers.IntegerField(read_only=True)
+    reviews_count = serializers.IntegerField(read_only=True)
     is_liked = serializers.BooleanField(read_only=True, help_text="Whether the caller likes it.")
     media = MediaField(source="image", read_only=True)
 
@@ -62,7 +72,6 @@ class ArtWorkSerializer(StrictFieldsMixin, serializers.ModelSerializer[ArtWork])
             *("id", "title", "description", "image", "image_url", "image_display_url", "created_at", "updated_at"),
             *("author", "medium", "dimensions", "tags", "likes_count", "reviews_count", "is_liked", "media"),
         ]
-        read_only_fields = ["likes_count", "reviews_count"]
 
     def get_image_display_url(self, artwork: ArtWork) -> str | None:
         stored = MediaRenderer.for_request(self.context["request"]).url(artwork.image)

@@ -64,7 +64,7 @@ def artwork_create(
             image_url=image_url,
             image=asset,
         )
-        _index_tags(artwork)
+        _add_tags(artwork)
         if asset is not None:
             asset_publish(asset)
         if claim is not None:
@@ -181,6 +181,11 @@ def _set(row: ArtWork | Review, fields: Mapping[str, Any]) -> None:
 
 def _index_tags(artwork: ArtWork) -> None:
     """Make the tag rows those of ``artwork.tags``."""
-    keys = tags_by_key(artwork.tags)
-    artwork.tag_rows.exclude(tag__in=keys).delete()
-    ArtWorkTag.objects.bulk_create([ArtWorkTag(artwork=artwork, tag=key) for key in keys], ignore_conflicts=True)
+    artwork.tag_rows.exclude(tag__in=tags_by_key(artwork.tags)).delete()
+    _add_tags(artwork)
+
+
+def _add_tags(artwork: ArtWork) -> None:
+    """Add the tag rows of ``artwork.tags`` that are not there yet."""
+    if keys := tags_by_key(artwork.tags):
+        ArtWorkTag.objects.bulk_create([ArtWorkTag(artwork=artwork, tag=key) for key in keys], ignore_conflicts=True)

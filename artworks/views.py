@@ -15,12 +15,12 @@ from rest_framework.serializers import BaseSerializer
 from api.filters import SearchFilter, StrictFilterBackend
 from api.idempotency import claim_idempotency_key
 from api.paging import KeysetPagination
-from api.rows import json_rows
+from api.rows import json_row, json_rows
 from artworks import examples, services
 from artworks.filters import ArtWorkFilter
 from artworks.models import ArtWork, ArtWorkQuerySet, Review, ReviewQuerySet
 from artworks.permissions import IsAuthorOrStaffOrReadOnly
-from artworks.rows import artwork_rows, artworks_as_rows, review_rows, reviews_as_rows
+from artworks.rows import artwork_row, artwork_rows, artworks_as_rows, review_rows, reviews_as_rows
 from artworks.serializers import ArtWorkSerializer, LikeSerializer, ReviewSerializer
 from users.models import User
 
@@ -60,15 +60,15 @@ class ArtWorkViewSet(viewsets.GenericViewSet[ArtWork]):
         """One artwork."""
         return self._answer(pk)
 
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         """Publish an artwork: a multipart form with the picture, or JSON without one."""
         with claim_idempotency_key(request) as claim:
             if claim.result_id is None:
                 fields = self._validated(ArtWorkSerializer(data=request.data, context=self.get_serializer_context()))
-                made = services.artwork_create(author=cast(User, request.user), **fields, claim=claim).pk
-            else:
-                made = claim.result_id
-        return self._answer(made, status.HTTP_201_CREATED)
+                made = services.artwork_create(author=cast(User, request.user), **fields, claim=claim)
+        if claim.result_id is not None:
+            return self._answer(claim.result_id, status.HTTP_201_CREATED)
+        return json_row(artwork_row(made, request, is_liked=False), status.HTTP_201_CREATED)
 
     def update(self, request: Request, pk: int, partial: bool = False) -> Response:
         """Change an artwork. An `image` replaces the one before; null or an empty `image` removes it."""
@@ -167,7 +167,9 @@ class ArtWorkReviewsView(generics.GenericAPIView[Review]):
 @extend_schema(tags=["reviews"])
 @extend_schema_view(
     retrieve=extend_schema(operation_id="reviews_retrieve", examples=[examples.REVIEW]),
-    partial_update=extend_schema(operation_id="reviews_partial_update", examples=[examples.REVIEW]),
+    partial_update=extend_schema(
+        operation_id="reviews_partial_update", examples=[examples.NEW_REVIEW, examples.REVIEW]
+    ),
     destroy=extend_schema(operation_id="reviews_destroy"),
 )
 class ReviewViewSet(viewsets.GenericViewSet[Review]):

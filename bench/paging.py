@@ -18,8 +18,9 @@ from bench.wsgi_requests import Answer, request
 
 ROWS = 1_000_000
 TURNS = 150
-DEEP_TO_FIRST = 1.2
-ORDERINGS = ("-created_at", "-likes_count", "likes_count")
+# What a deep page may cost, by ordering. Half of the artworks have no likes, and the page at half depth is where they
+# begin or end: on SQLite, of all pages, the one that takes two queries.
+DEEP_TO_FIRST = {"-created_at": 1.2, "-likes_count": 1.6, "likes_count": 1.6}
 LIMIT = 20
 
 
@@ -31,7 +32,7 @@ def measure() -> list[Row]:
     group = f"Paging through {total} artworks on {connection.vendor}, {LIMIT} per page: {meaning}"
     fill(total, make_user("author"))
     rows = []
-    for ordering in ORDERINGS:
+    for ordering, bound in DEEP_TO_FIRST.items():
         descending = ordering.startswith("-")
         queryset = ArtWork.objects.order_by(ordering, "-pk" if descending else "pk")
         first = f"/api/artworks/?limit={LIMIT}&ordering={ordering}"
@@ -42,7 +43,7 @@ def measure() -> list[Row]:
         cost = interleaved(calls, turns=rounds(TURNS), clock=clock)
         ratio = cost["deep"] / cost["first"]
         rows.append(Row(group, f"{ordering}: first page", cost["first"]))
-        rows.append(Row(group, f"{ordering}: page at depth {depth}", cost["deep"], "ms", ratio, "first", DEEP_TO_FIRST))
+        rows.append(Row(group, f"{ordering}: page at depth {depth}", cost["deep"], "ms", ratio, "first", bound))
     return rows
 
 

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
+from django.conf import global_settings, settings
 from django.core.files.storage import FileSystemStorage
+from django.core.files.uploadhandler import load_handler
+from django.http import HttpRequest
 from rest_framework import generics, parsers, serializers
 from rest_framework.request import Request
 
@@ -113,10 +115,15 @@ class PlainPictureSerializer(serializers.ModelSerializer[PlainPicture]):
 
 
 class PlainPictures(generics.CreateAPIView[PlainPicture]):
-    """A form with ``title`` and ``image``; the file goes to MEDIA_ROOT by Django's own FileSystemStorage."""
+    """A form with ``title`` and ``image``, received as Django does it by default; the file goes to MEDIA_ROOT by
+    Django's own FileSystemStorage."""
 
     serializer_class = PlainPictureSerializer
     parser_classes = [parsers.MultiPartParser]
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        request.upload_handlers = [load_handler(path, request) for path in global_settings.FILE_UPLOAD_HANDLERS]
+        return super().initialize_request(request, *args, **kwargs)
 
     def perform_create(self, serializer: serializers.BaseSerializer[PlainPicture]) -> None:
         serializer.save()

@@ -12,7 +12,19 @@ from django.core.management.utils import get_random_secret_key
 from config.storages import read_media_environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+
+
+class _Env(environ.Env):  # type: ignore[misc]
+    """Environ, whose errors name the variable and not only its value."""
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().get_value(var, *args, **kwargs)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var}: {error}. Correct it, or leave {var} out for its default.") from None
+
+
+env = _Env()
 env.read_env(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")))
 
 
@@ -110,6 +122,8 @@ USE_TZ = True
 # --- Database: SQLite, or PostgreSQL by DATABASE_URL or DB_* ----------------------------------------------------------
 if env.str("DATABASE_URL", default=""):
     _database: dict[str, Any] = env.db_url("DATABASE_URL")
+    if not _database.get("ENGINE"):
+        raise ImproperlyConfigured("DATABASE_URL is no database. Write postgres://user:password@host:5432/name")
 elif env.str("DB_NAME", default=""):
     _database = {
         "ENGINE": "django.db.backends.postgresql",
@@ -160,6 +174,7 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG
+FILE_UPLOAD_HANDLERS = ["api.uploads.MemoryUploadHandler", "api.uploads.SpoolingUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o644
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes of a request without its files
 
@@ -180,7 +195,10 @@ SIMPLE_JWT = {
     "CHECK_REVOKE_TOKEN": True,  # a change of the password ends every session
     "UPDATE_LAST_LOGIN": False,
 }
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+try:
+    EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+except ImproperlyConfigured:
+    raise ImproperlyConfigured("EMAIL_URL is no mail server. Write smtp+tls://user:password@host:587") from None
 EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
 EMAIL_HOST = EMAIL_CONFIG.get("EMAIL_HOST", "localhost")
 EMAIL_PORT = EMAIL_CONFIG.get("EMAIL_PORT") or 25
@@ -235,6 +253,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "api.openapi_answers.finish_answers",
+    ],
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}},
 }
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])

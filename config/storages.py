@@ -17,6 +17,7 @@ from config.variables import Problem, Variables
 LOCAL_BASE_URL = "/media/"
 LOCAL_PRIVATE_BASE_URL = "/media/private/"
 MAX_EXPIRY_SECONDS = 604_800  # the longest life of a SigV4 query signature (AWS, "Authenticating Requests")
+MAX_CACHE_AGE_SECONDS = 604_800  # a deleted file's key is free again after 8 days: no cache may show it longer
 PUBLIC, PRIVATE = "public", "private"
 
 BUCKET_NAMES = ("AWS_STORAGE_BUCKET_NAME", "DJANGO_AWS_STORAGE_BUCKET_NAME", "AWS_S3_BUCKET_NAME")
@@ -75,7 +76,9 @@ def read_media_environment(env: Mapping[str, str], base_dir: Path) -> MediaEnvir
         use_s3 = False
     visibility = _default_visibility(read)
     expiry = read.integer("AWS_QUERYSTRING_EXPIRE", 3600, minimum=1, maximum=MAX_EXPIRY_SECONDS)
-    max_age = read.integer("MEDIA_CACHE_MAX_AGE_SECONDS", _object_max_age(read), minimum=0)
+    max_age = read.integer(
+        "MEDIA_CACHE_MAX_AGE_SECONDS", _object_max_age(read), minimum=0, maximum=MAX_CACHE_AGE_SECONDS
+    )
     media_root, private_root = _local_roots(read, base_dir)
 
     storages = {
@@ -144,11 +147,14 @@ def _object_max_age(read: Variables) -> int:
         return 86_400
     try:
         cache_control = dict(json.loads(text.replace("'", '"'))).get("CacheControl", "max-age=86400")
-        return int(str(cache_control).split("max-age=")[1].split(",")[0])
+        seconds = int(str(cache_control).split("max-age=")[1].split(",")[0])
+        if 0 <= seconds <= MAX_CACHE_AGE_SECONDS:
+            return seconds
+        raise ValueError(seconds)
     except (ValueError, IndexError, TypeError):
         read.problem(
             "AWS_S3_OBJECT_PARAMETERS",
-            "AWS_S3_OBJECT_PARAMETERS is not JSON with a CacheControl of the form max-age=SECONDS.",
+            "AWS_S3_OBJECT_PARAMETERS is not JSON with a CacheControl of the form max-age=SECONDS, at most 604800.",
             'Write AWS_S3_OBJECT_PARAMETERS={"CacheControl": "max-age=86400"}, or MEDIA_CACHE_MAX_AGE_SECONDS=86400.',
         )
         return 86_400
@@ -283,8 +289,8 @@ def _custom_domain(read: Variables) -> tuple[str | None, str]:
             f"Write AWS_S3_CUSTOM_DOMAIN={urlsplit(domain).netloc or domain.rstrip('/')}",
         )
         domain = ""
-    protocol = read.first("AWS_S3_URL_PROTOCOL", default="https:").rstrip("/")
-    return domain or None, protocol if protocol.endswith(":") else f"{protocol}:"
+    protocol = read.choice("AWS_S3_URL_PROTOCOL", ("https:", "http:", "https", "http"), "https:")
+    return domain or None, protocol.rstrip(":") + ":"
 
 
 def _cloudfront(read: Variables, domain: str | None) -> dict[str, str]:

@@ -16,6 +16,8 @@ from users.auth_serializers import AccountSerializer
 class LibraryFileField(ImageUploadField):
     """A file in; out comes what Django's image field gives, the relative URL on disk and the full one on S3."""
 
+    use_url = False  # to OpenAPI a text: a path is no URI
+
     def to_representation(self, value: Any) -> Any:
         request = self.context["request"]
         url = MediaRenderer.for_request(request).url(value)

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from api.openapi_answers import SOMETIMES
 from media_assets.models import MediaAsset, State
 from media_assets.rendering import UNAVAILABLE, MediaRenderer
 
@@ -16,6 +17,11 @@ class VariantSerializer(serializers.Serializer[Any]):
     height = serializers.IntegerField(help_text="Pixels.")
     content_type = serializers.CharField()
     url = serializers.URLField()
+
+
+@extend_schema_field({"type": "string", SOMETIMES: True})
+class FailureReasonField(serializers.CharField):
+    """Left out of most answers."""
 
 
 class MediaSerializer(serializers.Serializer[Any]):
@@ -33,7 +39,7 @@ class MediaSerializer(serializers.Serializer[Any]):
     placeholder = serializers.CharField(allow_null=True, help_text="ThumbHash, base64.")
     location_removed = serializers.BooleanField()
     variants = VariantSerializer(many=True)
-    reason = serializers.CharField(required=False, help_text="Why it failed; only where state is `failed`.")
+    reason = FailureReasonField(required=False, help_text="Why it failed; only where state is `failed`.")
 
 
 @extend_schema_field(MediaSerializer(allow_null=True))

@@ -89,7 +89,7 @@ def _several(serializer: type[UploadSerializer], more: dict[str, Any]) -> dict[s
     return {
         "parameters": [IDEMPOTENCY_KEY],
         "request": {MULTIPART: serializer},
-        "responses": {201: PropertyImageSerializer(many=True)},
+        "responses": {201: PropertyImageSerializer(many=True), 400: _NO_IMAGES},
         "examples": [_form("Two images", fields), _ANSWER],
     }
 
@@ -110,6 +110,14 @@ _CANNOT_SIGN = OpenApiResponse(
     PrintedErrorSerializer,
     "The storage cannot sign.",
     [OpenApiExample("Error", {"error": "Could not generate secure URL", "code": "cannot_sign"})],
+)
+_NO_IMAGES = OpenApiResponse(
+    {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("ValidationErrors", "Error", "PrintedError")]},
+    "A field or the whole request is not valid; `error` where nothing was sent as `images`.",
+    [
+        OpenApiExample("A field", {"object_id": ["This field is required."]}),
+        OpenApiExample("No file", {"error": "No images provided", "code": "no_images"}),
+    ],
 )
 _SIGNED = OpenApiExample(
     "A secure URL", {"secure_url": _URL, "expires_in": 7200, "image_id": 1}, response_only=True, status_codes=["200"]

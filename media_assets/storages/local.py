@@ -66,8 +66,7 @@ class LocalStorage(FileSystemStorage):
         with _disk_errors():
             if self.owns(key, object_id):
                 return  # an earlier try of this very write came through
-            incoming = self._incoming(object_id)
-            incoming.unlink(missing_ok=True)
+            incoming = self._new_incoming(object_id)
             try:
                 _link_or_copy(source.path(source_key), incoming)
             except FileNotFoundError:
@@ -127,13 +126,17 @@ class LocalStorage(FileSystemStorage):
         return storage_url(self, str(name), expires_in)
 
     def _incoming(self, object_id: UUID) -> Path:
-        folder = Path(self.location) / INCOMING
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / str(object_id)
+        return Path(self.location, INCOMING, str(object_id))
+
+    def _new_incoming(self, object_id: UUID) -> Path:
+        """The incoming name, in a folder that exists, and free: what an earlier try left there is gone."""
+        incoming = self._incoming(object_id)
+        incoming.parent.mkdir(parents=True, exist_ok=True)
+        incoming.unlink(missing_ok=True)
+        return incoming
 
     def _write_incoming(self, content: File[bytes], object_id: UUID) -> Path:
-        incoming = self._incoming(object_id)
-        incoming.unlink(missing_ok=True)
+        incoming = self._new_incoming(object_id)
         if spooled := getattr(content, "temporary_file_path", None):
             _link_or_copy(spooled(), incoming)
         else:

@@ -1,7 +1,7 @@
 """Whether an answer has the shape that a document prints: its keys, its types, the look of its values.
 
-More keys are allowed, fewer or other types are not. A printed text stands for a kind of text where the table below knows
-it, for any text elsewhere; error messages stand for themselves.
+More keys are allowed, fewer or other types are not. A printed text stands for a kind of text where the table below
+knows it, for any text elsewhere; error messages stand for themselves.
 """
 
 import json

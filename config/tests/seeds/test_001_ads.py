@@ -119,9 +119,9 @@ def ad(seller: User) -> Ad:
 
 
 def new_ad(curl: Curl) -> Any:
-    return curl(
-        f"curl http://localhost:8000/api/ads/ -H 'Authorization: Bearer X' -H 'Content-Type: application/json' -d '{NEW_AD}'"
-    )
+    """Sends the printed body, for which no curl line is printed."""
+    headers = "-H 'Authorization: Bearer X' -H 'Content-Type: application/json'"
+    return curl(f"curl -X POST http://localhost:8000/api/ads/ {headers} -d '{NEW_AD}'")
 
 
 def test_an_avatar_is_uploaded(storage: str, make_user: Any, sign_in: Any, fetch: Any) -> None:
@@ -168,9 +168,8 @@ def test_anybody_reads_it_without_the_sellers_address(storage: str, seller: User
     new_ad(sign_in(seller))
     sign_in(seller)(UPLOAD)
     for answer in (client_of().get("/api/ads/1/").json(), client_of().get("/api/ads/").json()[0]):
-        assert answer["owner_info"].pop("email") is None
-        answer["owner_info"]["email"] = ""
-        assert_like(answer, AD)
+        assert answer["owner_info"] == {"id": 1, "email": None, "name": "John Seller"}
+        assert_like({**answer, "owner_info": json.loads(AD)["owner_info"]}, AD)
 
 
 def test_the_check_in_production(storage: str, ad: Ad, seller: User, sign_in: Any, fetch: Any) -> None:
@@ -189,7 +188,7 @@ def test_files_with_the_same_name_get_suffixes(storage: str, ad: Ad, seller: Use
     assert (stem, len(suffix), suffix.isalnum()) == ("ads/ad_1/image", 6, True)
 
 
-@pytest.mark.parametrize("line", [AVATAR, UPLOAD, MARK_SOLD])
+@pytest.mark.parametrize("line", [AVATAR, UPLOAD, MARK_SOLD], ids=["avatar", "upload", "mark_sold"])
 def test_a_dead_token_is_refused(line: str, ad: Ad, curl: Curl) -> None:
     curl.token = "YOUR_TOKEN"
     assert curl(line).status_code == 401

@@ -1,6 +1,7 @@
 """Seed 004: houses with private images, read through URLs that expire."""
 
 import json
+import os
 import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -150,9 +151,9 @@ def test_the_printed_secure_url(storage: str, agent: Curl, fetch: Any) -> None:
     assert (answer.json()["expires_in"], answer.json()["image_id"]) == (7200, 1)
     url = answer.json()["secure_url"]
     assert fetch(url).status == 200
-    if storage == "local":  # the emulator asks for no signature
+    if storage == "local" or "S3_TEST_ENDPOINT_URL" in os.environ:  # the emulator asks for no signature
         assert fetch(url.partition("?")[0]).status == 403
-    else:
+    if storage == "s3":
         assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == ["7200"]
 
 
@@ -163,7 +164,10 @@ def test_an_hour_is_the_default(agent: Curl) -> None:
 
 def test_the_printed_filter(agent: Curl) -> None:
     made = [image["id"] for image in agent(UPLOAD).json()]
-    call(agent, "POST", "http://localhost:8000/api/houses-for-rent/1/upload_images/", "images=@image1.jpg")
+    HouseForSale.objects.create(owner_id=1, title="Otra", address="Calle Mayor 7", city="Alcalá", price=200_000)
+    for other in ("rent/1", "sale/2"):
+        url = f"http://localhost:8000/api/houses-for-{other}/upload_images/"
+        assert call(agent, "POST", url, "images=@image1.jpg").status_code == 201
     answer = agent(FILTERED)
     assert answer.status_code == 200
     assert_like(answer.json(), f"[{IMAGE}]")
@@ -179,7 +183,7 @@ def test_the_printed_bulk_upload(storage: str, agent: Curl) -> None:
 
 
 def test_the_table_has_nine_rows() -> None:
-    assert len(ROWS.split("Required")) == 10
+    assert len(ROWS.strip().splitlines()) == 9
     assert len(rows()) == 10  # PUT and PATCH stand in one
 
 
@@ -210,14 +214,14 @@ def test_every_row_requires_a_token(method: str, endpoint: str, agent: Curl) -> 
     assert_like(answer.json(), NOT_SIGNED_IN)
 
 
-@pytest.mark.parametrize("line", [UPLOAD, BULK_UPLOAD])
+@pytest.mark.parametrize("line", [UPLOAD, BULK_UPLOAD], ids=["upload", "bulk_upload"])
 def test_an_upload_without_images_is_answered_as_printed(line: str, agent: Curl) -> None:
     answer = agent(re.sub(r"  -F \"images=.*\\\n", "", line))
     assert answer.status_code == 400
     assert_like(answer.json(), NO_IMAGES)
 
 
-@pytest.mark.parametrize("line", [UPLOAD, SECURE_URL])
+@pytest.mark.parametrize("line", [UPLOAD, SECURE_URL], ids=["house", "image"])
 def test_what_is_not_there_is_answered_as_printed(line: str, agent: Curl) -> None:
     answer = agent(line.replace("/1/", "/99/"))
     assert answer.status_code == 404

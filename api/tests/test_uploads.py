@@ -1,0 +1,44 @@
+import hashlib
+import io
+import os
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.core.files.uploadhandler import load_handler
+from django.http import HttpRequest
+from django.http.multipartparser import MultiPartParser
+
+from api.fingerprints import file_sha256
+from api.uploads import PIECE_BYTES
+
+LARGE = 3 * 1024 * 1024  # more than FILE_UPLOAD_MAX_MEMORY_SIZE
+
+
+def received(settings: Any, **files: bytes) -> dict[str, Any]:
+    """What the site's handlers make of a form with these files."""
+    parts = [
+        f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="{name}.jpg"\r\n\r\n'.encode() + data + b"\r\n"
+        for name, data in files.items()
+    ]
+    body = b"".join([*parts, b"--b--\r\n"])
+    meta = {"CONTENT_TYPE": "multipart/form-data; boundary=b", "CONTENT_LENGTH": str(len(body))}
+    handlers = [load_handler(path, HttpRequest()) for path in settings.FILE_UPLOAD_HANDLERS]
+    return dict(MultiPartParser(meta, io.BytesIO(body), handlers).parse()[1].items())
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, LARGE])
+def test_files_on_disk_come_whole_with_their_hash(settings: Any, size: int) -> None:
+    contents = {"first": os.urandom(size), "second": os.urandom(LARGE)}
+    for name, file in received(settings, **contents).items():
+        assert isinstance(file, TemporaryUploadedFile)
+        assert file.read() == contents[name]
+        assert file.sha256 == hashlib.sha256(contents[name]).hexdigest()
+        assert file_sha256(file) == file.sha256
+
+
+def test_files_in_memory_come_whole(settings: Any) -> None:
+    data = os.urandom(2 * PIECE_BYTES + 7)
+    file = received(settings, only=data)["only"]
+    assert not isinstance(file, TemporaryUploadedFile)
+    assert (file.read(), file_sha256(file)) == (data, hashlib.sha256(data).hexdigest())

@@ -1,0 +1,34 @@
+"""How files of a form are received: in larger pieces than Django's 64 KiB, and hashed while a piece is at hand."""
+
+import hashlib
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import MemoryFileUploadHandler, TemporaryFileUploadHandler
+
+PIECE_BYTES = 256 * 1024  # fits the processor's cache
+
+
+class MemoryUploadHandler(MemoryFileUploadHandler):
+    """Small requests: their files stay in memory (``FILE_UPLOAD_MAX_MEMORY_SIZE``)."""
+
+    chunk_size = PIECE_BYTES
+
+
+class SpoolingUploadHandler(TemporaryFileUploadHandler):
+    """Large requests: their files go to disk, and their sha256 is ready as ``api.fingerprints.file_sha256`` keeps it."""
+
+    chunk_size = PIECE_BYTES
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self._sha256 = hashlib.sha256()
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        self._sha256.update(raw_data)
+        super().receive_data_chunk(raw_data, start)
+
+    def file_complete(self, file_size: int) -> UploadedFile[Any] | None:
+        file: Any = super().file_complete(file_size)
+        file.sha256 = self._sha256.hexdigest()
+        return file  # type: ignore[no-any-return]
