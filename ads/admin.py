@@ -10,9 +10,9 @@ from django.utils.translation import ngettext
 from ads.image_services import ad_save
 from ads.models import MAX_IMAGES, Ad, AdImage
 from ads.services import ad_create, ads_mark_sold
-from media_assets.admin_gallery import GalleryAdmin, GalleryInline, GalleryWrites
-from media_assets.admin_previews import thumbnail_column
-from media_assets.admin_saving import changed_values
+from media_assets.admin.gallery import GalleryAdmin, GalleryInline, GalleryWrites
+from media_assets.admin.previews import thumbnail_column
+from media_assets.admin.saving import changed_values
 from media_assets.models import MediaAsset
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
-from pathlib import Path
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -30,24 +28,11 @@ def file_sha256(file: UploadedFile[Any]) -> str:
     """
     known: str | None = getattr(file, "sha256", None)
     if known is None:
-        known = hashlib.sha256(upload_bytes(file)).hexdigest()
+        file.seek(0)
+        known = hashlib.file_digest(file.file, "sha256").hexdigest()  # type: ignore[arg-type]
         file.sha256 = known  # type: ignore[attr-defined]
     file.seek(0)
     return known
-
-
-def upload_bytes(file: UploadedFile[Any]) -> bytes | mmap.mmap:
-    """An upload's bytes, without a copy of them where that can be: what was spooled to disk is mapped."""
-    if not file.size:
-        return b""
-    if spooled := getattr(file, "temporary_file_path", None):
-        # Not closed by hand: an error's traceback may still hold views of the map. It goes with its last reference.
-        with Path(spooled()).open("rb") as on_disk:
-            return mmap.mmap(on_disk.fileno(), 0, access=mmap.ACCESS_READ)
-    file.seek(0)
-    read = getattr(file.file, "getvalue", file.read)  # BytesIO hands out its bytes without a copy
-    whole: bytes = read()
-    return whole
 
 
 def _content(request: Request) -> Any:

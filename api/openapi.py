@@ -45,6 +45,7 @@ _ERRORS: dict[str, tuple[str, str, tuple[str, ...]]] = {  # status: name, descri
     "403": ("Forbidden", "Visible, but not yours to change.", ()),
     "404": ("NotFound", "Not there, or not visible to you.", ()),
     "409": ("Conflict", "It contradicts what there is, or the first request with this key still runs.", ()),
+    "411": ("LengthRequired", "The body comes in chunks, without `Content-Length`.", ()),
     "413": ("TooLarge", "The request is too large.", ()),
     "415": ("UnsupportedMediaType", "The body has a content type that is not read here.", ()),
     "422": ("Unprocessable", "It cannot be done as it stands, or this key was used with other content.", ()),
@@ -90,7 +91,7 @@ class Schema(AutoSchema):
 
     def _map_serializer_field(self, field: Any, direction: Direction, bypass_extensions: bool = False) -> Any:
         """The field's schema; an amount that is never below zero has no sign and at least one digit."""
-        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
         lowest = field.min_value if isinstance(field, serializers.DecimalField) else None
         if lowest is not None and lowest >= 0 and "pattern" in schema:
             schema["pattern"] = amount_pattern(field.max_digits - field.decimal_places, field.decimal_places)
@@ -103,7 +104,7 @@ class Schema(AutoSchema):
         named = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] != "path"}
         found = {"503"}
         if operation.get("requestBody"):
-            found |= {"400", "413", "415"}
+            found |= {"400", "411", "413", "415"}
         if named:
             found.add("400")
         if operation.get("security"):

@@ -1,5 +1,7 @@
 """How files of a form are received: in larger pieces than Django's 64 KiB, and hashed while a piece is at hand."""
 
+from __future__ import annotations
+
 import hashlib
 from typing import Any
 
@@ -16,7 +18,7 @@ class MemoryUploadHandler(MemoryFileUploadHandler):
 
 
 class SpoolingUploadHandler(TemporaryFileUploadHandler):
-    """Large requests: their files go to disk, and their sha256 is ready as ``api.fingerprints.file_sha256`` keeps it."""
+    """Large requests: their files go to disk, and their sha256 is known where ``api.fingerprints`` looks for it."""
 
     chunk_size = PIECE_BYTES
 

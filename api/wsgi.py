@@ -1,9 +1,16 @@
-"""Request headers that Django fails on before any of its error handling is reached."""
+"""What stands between the server and Django: headers that Django fails on, and bodies that it leaves unread."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any
 
 from django.utils.http import parse_header_parameters
+
+LEFT_BYTES = 64 * 1024  # gunicorn reads so much itself
+DRAINED_BYTES = 16 * 1024 * 1024  # more than one picture in its form
+DRAINED_SECONDS = 5
+_PIECE_BYTES = 64 * 1024
 
 WSGIApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -26,3 +33,50 @@ def readable_headers(application: WSGIApplication) -> WSGIApplication:
         return application(environ, start_response)
 
     return serve
+
+
+def drained_bodies(application: WSGIApplication) -> WSGIApplication:
+    """The application; what it leaves unread of a request's body is read once the answer is sent.
+
+    A picture that is refused unread (401, 403, 404) would otherwise make gunicorn close the connection unannounced: the
+    client's next request on it fails, and the reset can overtake the answer. At most DRAINED_BYTES and about
+    DRAINED_SECONDS; short bodies are gunicorn's own affair. It stands within ``readable_headers``.
+    """
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        answer = application(environ, start_response)
+        if int((environ.get("CONTENT_LENGTH") or "0")[:15]) <= LEFT_BYTES:
+            return answer  # as it is: the server may send its file in one go
+        return _Answer(answer, environ["wsgi.input"], environ.get("gunicorn.socket"))
+
+    return serve
+
+
+class _Answer:
+    """An application's answer; closing it, which the server does in the end, also drains the request."""
+
+    def __init__(self, answer: Any, body: IO[bytes], socket: Any) -> None:
+        self._answer, self._body, self._socket = answer, body, socket
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._answer)
+
+    def close(self) -> None:
+        try:
+            if hasattr(self._answer, "close"):
+                self._answer.close()
+        finally:
+            with contextlib.suppress(OSError):  # the client is gone, or too slow
+                self._drain()
+
+    def _drain(self) -> None:
+        before = self._socket and self._socket.gettimeout()
+        end, left = time.monotonic() + DRAINED_SECONDS, DRAINED_BYTES
+        try:
+            if self._socket:
+                self._socket.settimeout(DRAINED_SECONDS)
+            while left > 0 and time.monotonic() < end and (piece := self._body.read(_PIECE_BYTES)):
+                left -= len(piece)
+        finally:
+            if self._socket:
+                self._socket.settimeout(before)

@@ -11,10 +11,10 @@ from django.utils.text import Truncator
 
 from artworks.models import ArtWork, Like, Review
 from artworks.services import artwork_create, artwork_update, review_create, review_update
-from media_assets.admin_filters import ImageFilter
-from media_assets.admin_images import FORM_KEY, ImageUploadAdmin, form_claim
-from media_assets.admin_links import related_lists
-from media_assets.admin_saving import ServiceAdmin, changed_values
+from media_assets.admin.filters import ImageFilter
+from media_assets.admin.images import FORM_KEY, ImageUploadAdmin, form_claim
+from media_assets.admin.links import related_lists
+from media_assets.admin.saving import ServiceAdmin, changed_values
 
 EXCERPT_CHARACTERS = 80
 TITLE_CHARACTERS = 40

@@ -7,9 +7,9 @@ from django.http import HttpRequest
 
 from images.models import LibraryImage
 from images.services import library_image_create, library_image_update
-from media_assets.admin_filters import ImageFilter
-from media_assets.admin_images import FORM_KEY, ImageUploadAdmin, form_claim
-from media_assets.admin_saving import changed_values
+from media_assets.admin.filters import ImageFilter
+from media_assets.admin.images import FORM_KEY, ImageUploadAdmin, form_claim
+from media_assets.admin.saving import changed_values
 
 
 @admin.register(LibraryImage)

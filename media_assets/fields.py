@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
+from pathlib import Path
 from typing import Any, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from rest_framework import serializers
 
-from api.fingerprints import upload_bytes
 from media_assets.imaging import ImageFacts, InvalidImage, inspect_image
 
 
@@ -38,4 +39,14 @@ class ImageUploadField(serializers.FileField):
 
 def inspect_upload(file: UploadedFile[Any]) -> ImageFacts:
     """Walk an uploaded file's structure without copying it. Raises InvalidImage."""
-    return inspect_image(upload_bytes(file), max_pixels=settings.MEDIA_MAX_PIXELS)
+    limit = settings.MEDIA_MAX_PIXELS
+    if not file.size:
+        return inspect_image(b"", max_pixels=limit)
+    if spooled := getattr(file, "temporary_file_path", None):
+        # Not closed by hand: an error's traceback may still hold views of the map. It goes with its last reference.
+        with Path(spooled()).open("rb") as on_disk:
+            mapped = mmap.mmap(on_disk.fileno(), 0, access=mmap.ACCESS_READ)
+        return inspect_image(mapped, max_pixels=limit)
+    file.seek(0)
+    held = getattr(file.file, "getvalue", None)  # BytesIO hands out its bytes without a copy
+    return inspect_image(held() if held else file.read(), max_pixels=limit)

@@ -6,9 +6,9 @@ from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
-from media_assets.admin_gallery import GalleryAdmin, GalleryInline, GalleryWrites
-from media_assets.admin_previews import thumbnail_column
-from media_assets.admin_saving import changed_values
+from media_assets.admin.gallery import GalleryAdmin, GalleryInline, GalleryWrites
+from media_assets.admin.previews import thumbnail_column
+from media_assets.admin.saving import changed_values
 from media_assets.models import MediaAsset
 from properties.image_services import ImageChanges, NewImage, house_save
 from properties.models import MAX_IMAGES, HouseForRent, HouseForSale, PropertyImage

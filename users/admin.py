@@ -12,10 +12,10 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from media_assets.admin_filters import ImageFilter
-from media_assets.admin_images import ImageUploadAdmin
-from media_assets.admin_links import related_lists
-from media_assets.admin_saving import RefusableForm, changed_values
+from media_assets.admin.filters import ImageFilter
+from media_assets.admin.images import ImageUploadAdmin
+from media_assets.admin.links import related_lists
+from media_assets.admin.saving import RefusableForm, changed_values
 from users.models import User
 from users.services import user_delete, user_update
 

@@ -1,5 +1,7 @@
 """What the API's description says of ads."""
 
+import re
+
 import pytest
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
@@ -58,6 +60,29 @@ def test_parameters_and_answers(schema):
         ("/ads/{id}/images/{image_id}/", "delete", "204"),
     ):
         assert [code for code in schema["paths"][path][verb]["responses"] if code < "400"] == [status]
+
+
+def test_filters_and_amounts_say_what_they_take(schema):
+    given = {one["name"]: one for one in schema["paths"]["/ads/"]["get"]["parameters"]}
+    assert given["owner"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+    assert given["is_sold"]["schema"] == {"type": "boolean"}
+    assert (given["owner"]["description"], given["is_sold"]["description"]) == (
+        "Id of the owner.",
+        "`true` or `false`.",
+    )
+    sent = schema["components"]["schemas"]["AdRequest"]["properties"]["price"]
+    for amount in (given["price_min"]["schema"], given["price_max"]["schema"], sent):
+        assert amount["type"] == "string"
+        for text in ("850.00", "0.5", "9999999999.99", "7"):
+            assert re.search(amount["pattern"], text)
+        for text in ("", "-1", ".5", "1.234", "10000000000", "1e3"):
+            assert not re.search(amount["pattern"], text)
+
+
+def test_reading_needs_no_sign_in_and_writing_does(schema):
+    for path, verb, anonymous in (("/ads/", "get", True), ("/ads/{id}/", "get", True), ("/ads/", "post", False)):
+        ways = schema["paths"][path][verb]["security"]
+        assert ({"jwtAuth": []} in ways, {} in ways) == (True, anonymous)
 
 
 def test_types_and_what_can_be_null(schema):

@@ -31,7 +31,7 @@ def test_operations_say_which_errors_they_answer(schema: Any) -> None:
     assert statuses(paths["/api/items/"]["get"]) == {"200", "400", "401", "429", "503"}
     assert statuses(paths["/api/items/{id}/"]["get"]) == {"200", "401", "404", "429", "503"}
     assert statuses(paths["/api/groups/"]["post"]) == {
-        *("201", "400", "401", "403", "409", "413", "415", "422", "503"),
+        *("201", "400", "401", "403", "404", "409", "411", "413", "415", "422", "503"),
     }
     assert statuses(paths["/api/groups/{id}/"]["delete"]) == {"204", "401", "403", "404", "503"}
 

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from api.rows import json_rows
+from api.rows import json_row, json_rows
 
 
 class Page:
@@ -27,6 +27,12 @@ def test_rows_become_json_as_the_serializers_write_it() -> None:
 def test_no_pages_no_link() -> None:
     assert "Link" not in json_rows([], Page("")).headers
     assert json_rows([]).content == b"[]"
+
+
+def test_one_row_is_an_object() -> None:
+    answer = json_row({"id": 1, "price": Decimal("0.10")}, 201)
+    assert (answer.status_code, answer.content) == (201, b'{"id":1,"price":"0.10"}')
+    assert (answer.headers["Content-Type"], json_row({}).status_code) == ("application/json", 200)
 
 
 def test_what_json_has_no_form_for_is_our_fault() -> None:

@@ -13,16 +13,19 @@ from api.fingerprints import file_sha256
 from api.uploads import PIECE_BYTES
 
 LARGE = 3 * 1024 * 1024  # more than FILE_UPLOAD_MAX_MEMORY_SIZE
+BOUNDARY = "-----------------------------7MA4YWxkTrZu0gW"
 
 
 def received(settings: Any, **files: bytes) -> dict[str, Any]:
     """What the site's handlers make of a form with these files."""
     parts = [
-        f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="{name}.jpg"\r\n\r\n'.encode() + data + b"\r\n"
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}.jpg"\r\n\r\n'.encode()
+        + data
+        + b"\r\n"
         for name, data in files.items()
     ]
-    body = b"".join([*parts, b"--b--\r\n"])
-    meta = {"CONTENT_TYPE": "multipart/form-data; boundary=b", "CONTENT_LENGTH": str(len(body))}
+    body = b"".join([*parts, f"--{BOUNDARY}--\r\n".encode()])
+    meta = {"CONTENT_TYPE": "multipart/form-data; boundary=" + BOUNDARY, "CONTENT_LENGTH": str(len(body))}
     handlers = [load_handler(path, HttpRequest()) for path in settings.FILE_UPLOAD_HANDLERS]
     return dict(MultiPartParser(meta, io.BytesIO(body), handlers).parse()[1].items())
 

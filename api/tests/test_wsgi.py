@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 
-from api.wsgi import readable_headers
+from api.wsgi import DRAINED_BYTES, LEFT_BYTES, drained_bodies, readable_headers
 
 pytestmark = [pytest.mark.urls("api.tests.urls"), pytest.mark.django_db]
 
@@ -39,3 +39,52 @@ def status_of(**environ: str) -> int:
 )
 def test_headers_that_cannot_be_read_are_the_clients_fault(environ: dict[str, str], status: int) -> None:
     assert status_of(**environ) == status
+
+
+class File(list):
+    """An answer that the server would send as a file."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("length", "read", "left"),
+    [
+        (LEFT_BYTES, 0, LEFT_BYTES),  # gunicorn's own
+        (LEFT_BYTES + 1, 0, 0),
+        (1_000_000, 0, 0),
+        (1_000_000, 1_000_000, 0),
+        (DRAINED_BYTES + LEFT_BYTES, 0, LEFT_BYTES),
+    ],
+)
+def test_what_a_view_leaves_of_a_body_is_read_once_the_answer_is_sent(length: int, read: int, left: int) -> None:
+    body, answer = io.BytesIO(b"x" * length), File([b"no"])
+
+    def refuse(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["wsgi.input"].read(read)
+        return answer
+
+    served: Any = readable_headers(drained_bodies(refuse))({"CONTENT_LENGTH": str(length), "wsgi.input": body}, None)
+    assert list(served) == [b"no"]
+    assert body.tell() == read
+    served.close()
+    assert answer.closed
+    assert len(body.read()) == left
+
+
+def test_an_answer_to_a_request_without_a_body_stays_what_it_was_and_a_lost_client_is_no_error() -> None:
+    answer = File([b"yes"])
+    assert drained_bodies(lambda environ, start_response: answer)({}, None) is answer
+
+    class Gone(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise ConnectionResetError
+
+    served: Any = drained_bodies(lambda environ, start_response: answer)(
+        {"CONTENT_LENGTH": "9" * 5000, "wsgi.input": Gone()}, None
+    )
+    served.close()
+    assert answer.closed

@@ -17,7 +17,7 @@ from django.urls import reverse
 from artworks import admin as admin_module
 from artworks.models import ArtWork, ArtWorkTag, Like, Review
 from artworks.services import artwork_create, artwork_delete, like_add, review_create
-from media_assets.admin_saving import CONFLICT
+from media_assets.admin.saving import CONFLICT
 from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset, State
 from media_assets.storages.local import LocalStorage

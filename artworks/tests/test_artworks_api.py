@@ -207,6 +207,16 @@ def test_one_artwork_costs_one_query_and_the_sign_in(clients, make_artwork):
         assert len(made) == queries
 
 
+def test_a_new_artwork_is_answered_from_what_was_written(clients, photo):
+    with CaptureQueriesContext(connection) as made:
+        answer = clients["author"].post(URL, {"title": "A", "image": photo()}, format="multipart")
+    verbs = [query["sql"].split()[0] for query in made]
+    assert [verb for verb in verbs if verb not in ("BEGIN", "COMMIT")] == ["SELECT", "INSERT", "INSERT", "UPDATE"]
+    plain = clients["author"].post(URL, {"title": "B", "tags": "b, a", "image_url": "https://example.com/b.jpg"})
+    for made in (answer.json(), plain.json()):
+        assert made == clients["author"].get(f"{URL}{made['id']}/").json()
+
+
 def test_storage_that_cannot_be_written_is_503_and_leaves_nothing(clients, make_artwork, photo):
     artwork = make_artwork()
     root = Path(settings.MEDIA_ROOT)

@@ -48,8 +48,11 @@ def test_create_takes_a_form_or_json_with_examples(schema):
     assert set(content) == {"multipart/form-data", "application/json"}
     assert all(one["examples"] for one in content.values())
     assert [status for status in create["responses"] if status < "400"] == ["201"]
-    parameters = {one["name"] for one in schema["paths"]["/artworks/"]["get"]["parameters"]}
-    assert parameters == {"author", "cursor", "liked_by_me", "limit", "medium", "ordering", "search", "tag"}
+    assert {"404", "409", "422"} <= create["responses"].keys()
+    assert [one["name"] for one in create["parameters"]] == ["Idempotency-Key"]
+    parameters = {one["name"]: one["schema"] for one in schema["paths"]["/artworks/"]["get"]["parameters"]}
+    assert parameters["liked_by_me"] == {"type": "boolean"}
+    assert parameters.keys() == {"author", "cursor", "liked_by_me", "limit", "medium", "ordering", "search", "tag"}
 
 
 def test_an_answer_is_an_array_of_artworks_and_null_is_said(schema):

@@ -49,6 +49,9 @@ def test_a_list_is_an_array_and_limit_says_what_it_means(schema):
     assert list(example[0] if isinstance(example, list) else example) == list(
         schema["components"]["schemas"]["LibraryImage"]["properties"]
     )
+    image = schema["components"]["schemas"]["LibraryImage"]["properties"]["image"]
+    assert (image["type"], image.get("format")) == ("string", None)  # on disk a path
+    assert schema["components"]["schemas"]["LibraryImageRequest"]["properties"]["image"]["format"] == "binary"
     [limit] = [one for one in call["parameters"] if one["name"] == "limit"]
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 100}
     assert "1000" in limit["description"]

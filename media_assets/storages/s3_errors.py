@@ -29,8 +29,8 @@ _ACL = (
 _BUCKET = "Check AWS_STORAGE_BUCKET_NAME and AWS_PRIVATE_STORAGE_BUCKET_NAME: no such bucket exists."
 _ACCESS = (
     "The IAM policy needs s3:ListBucket on the bucket and s3:PutObject, s3:GetObject, s3:DeleteObject on its objects "
-    "(and s3:PutObjectAcl for AWS_DEFAULT_ACL=public-read; where public ACLs are blocked set AWS_DEFAULT_ACL= (empty) and "
-    "use a bucket policy)."
+    "(and s3:PutObjectAcl for AWS_DEFAULT_ACL=public-read; where public ACLs are blocked set AWS_DEFAULT_ACL= (empty) "
+    "and use a bucket policy)."
 )
 # A HEAD has no body to name its error: there the code is the status.
 FIXES = {

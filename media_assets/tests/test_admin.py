@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from artworks.models import ArtWork
-from media_assets.admin_filters import NOT_CONFIGURED
-from media_assets.admin_previews import media_summary, thumbnail
+from media_assets.admin.filters import NOT_CONFIGURED
+from media_assets.admin.previews import media_summary, thumbnail
 from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset, State
 from media_assets.services import asset_publish, stored_image

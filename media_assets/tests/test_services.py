@@ -42,3 +42,22 @@ def test_publishing_outside_a_transaction_is_refused(transactional_db: None, mak
     ):
         asset_publish(asset)
     assert MediaAsset.objects.get().state == State.TOMBSTONE
+
+
+def test_storing_inside_a_transaction_is_refused(transactional_db: None, make_user: Any, photo: Any) -> None:
+    user = make_user()
+    with (
+        transaction.atomic(),
+        pytest.raises(RuntimeError, match="durable"),
+        stored_image(validated(photo()), owner=user, folder="artworks"),
+    ):
+        pass
+    assert not MediaAsset.objects.exists()
+
+
+def test_what_never_had_variants_has_none_to_delete(transactional_db: None, make_user: Any, photo: Any) -> None:
+    artwork = add_artwork(make_user(), photo())
+    assert artwork.image.variants is None
+    artwork.delete()
+    assert MediaAsset.objects.get().state == State.TOMBSTONE
+    assert not list(get_storage("local-public").list_objects())

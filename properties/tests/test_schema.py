@@ -57,7 +57,20 @@ def test_every_call_has_a_name_and_a_description(calls):
 def test_whatever_takes_a_file_or_makes_a_house_takes_a_key(calls):
     keyed = {key for key, call in calls.items() if "Idempotency-Key" in str(call.get("parameters"))}
     assert keyed == {key for key in calls if key[0] == "post"}
-    assert all({"409", "422"} <= calls[key]["responses"].keys() for key in keyed)
+    assert all({"404", "409", "422"} <= calls[key]["responses"].keys() for key in keyed)
+
+
+def test_an_upload_without_images_is_described_and_nothing_here_is_read_without_sign_in(calls):
+    uploads = {key for key in calls if key[1].endswith(("upload_images/", "bulk_upload/"))}
+    assert len(uploads) == 3
+    for key in uploads:
+        body = calls[key]["responses"]["400"]["content"]["application/json"]
+        names = [one["$ref"].rpartition("/")[2] for one in body["schema"]["oneOf"]]
+        assert names == ["ValidationErrors", "Error", "PrintedError"]
+        assert {"error": "No images provided", "code": "no_images"} in [
+            one["value"] for one in body["examples"].values()
+        ]
+    assert all(call["security"] == [{"jwtAuth": []}] for call in calls.values())
 
 
 def test_every_body_has_an_example_and_files_are_binary(schema, calls):

@@ -14,7 +14,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from artworks.models import ArtWork
 from artworks.services import artwork_create, like_add, review_create
-from media_assets.admin_saving import CONFLICT
+from media_assets.admin.saving import CONFLICT
 from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset, State
 from media_assets.services import asset_publish, stored_image

@@ -6,11 +6,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from media_assets.admin_images import ImageFormField, ImageInput
-from media_assets.admin_saving import ServiceAdmin
+from media_assets.admin.images import ImageFormField, ImageInput
+from media_assets.admin.saving import ServiceAdmin
 from media_assets.rendering import MediaRenderer
 
 
@@ -93,7 +94,7 @@ class GalleryAdmin(ServiceAdmin):
 
     def save_gallery(self, request: HttpRequest, form: Any, writes: GalleryWrites) -> list[Any]:
         """Write what the form and the formset change, all or nothing; the new rows."""
-        raise NotImplementedError
+        raise ImproperlyConfigured(f"{type(self).__name__} must define save_gallery")
 
 
 def _writes(formset: Any) -> GalleryWrites:

@@ -18,8 +18,8 @@ from rest_framework.request import Request
 
 from api.fingerprints import request_fingerprint
 from api.idempotency import Claim, claim_idempotency_key
-from media_assets.admin_previews import media_summary, thumbnail_column
-from media_assets.admin_saving import ServiceAdmin
+from media_assets.admin.previews import media_summary, thumbnail_column
+from media_assets.admin.saving import ServiceAdmin
 from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset
 from media_assets.rendering import MediaRenderer

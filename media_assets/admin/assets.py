@@ -13,9 +13,9 @@ from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from media_assets.admin_filters import StateFilter, StorageFilter, UseFilter
-from media_assets.admin_links import admin_address
-from media_assets.admin_previews import media_summary, thumbnail_column
+from media_assets.admin.filters import StateFilter, StorageFilter, UseFilter
+from media_assets.admin.links import admin_address
+from media_assets.admin.previews import media_summary, thumbnail_column
 from media_assets.models import LIVE_STATES, MediaAsset, referring_fields
 from media_assets.references import where_used
 from media_assets.rendering import MediaRenderer

@@ -1,0 +1,27 @@
+"""Bodies that do not say how long they are."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.deprecation import MiddlewareMixin
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+from api.errors import error_body
+
+
+class LengthRequired(APIException):
+    """411: the body comes in chunks, without ``Content-Length`` (RFC 9110, 15.5.12)."""
+
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = "Send the length of the body as Content-Length."
+    default_code = "length_required"
+
+
+class LengthMiddleware(MiddlewareMixin):
+    """Refuses what Django reads as an empty body: a PATCH in chunks would change nothing and answer 200."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        """411, or None where the length is known."""
+        if not request.META.get("HTTP_TRANSFER_ENCODING") or request.META.get("CONTENT_LENGTH"):
+            return None
+        refusal = LengthRequired()
+        return JsonResponse(error_body(refusal), status=refusal.status_code)

@@ -1,0 +1,5 @@
+"""The registry in Django admin, and what the other apps' admins build their image forms and columns from."""
+
+from media_assets.admin.assets import MediaAssetAdmin
+
+__all__ = ["MediaAssetAdmin"]
