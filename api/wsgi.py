@@ -1,6 +1,8 @@
 """What stands between the server and Django: headers that Django fails on, and bodies that it leaves unread."""
 
+import codecs
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
@@ -12,27 +14,41 @@ DRAINED_BYTES = 16 * 1024 * 1024  # more than one picture in its form
 DRAINED_SECONDS = 5
 _PIECE_BYTES = 64 * 1024
 
+UNKNOWN_TYPE = "application/octet-stream"
+_CHARSET = re.compile(r';\s*charset\s*=\s*("[^"]*"|[^;]*)', re.IGNORECASE)
+
 WSGIApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def readable_headers(application: WSGIApplication) -> WSGIApplication:
     """The application, given no ``Content-Type`` and no ``Content-Length`` that cannot be read.
 
-    Django parses the first (``a/b; c*=unknown''d`` raises) while it builds the request, outside of its handlers: the
-    server would answer 500. Such a body is of an unknown kind (415); a length that is no number is none.
+    Django parses the first (``a/b; c*=unknown''d`` raises) and reads the query in its charset while it builds the
+    request, outside of its handlers: the server would answer 500. A body in anything but UTF-8 is of an unknown kind
+    (415); a length that is no number is none.
     """
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        try:
-            parse_header_parameters(environ.get("CONTENT_TYPE", ""))
-        except (ValueError, LookupError):
-            environ["CONTENT_TYPE"] = "application/octet-stream"
+        environ["CONTENT_TYPE"] = _readable(environ.get("CONTENT_TYPE", ""))
         length = environ.get("CONTENT_LENGTH") or "0"
         if not (length.isascii() and length.isdecimal()):
             environ["CONTENT_LENGTH"] = "0"
         return application(environ, start_response)
 
     return serve
+
+
+def _readable(content_type: str) -> str:
+    """The header without its charset, which can be UTF-8 alone; octets of an unknown kind for any other."""
+    try:
+        charset = parse_header_parameters(content_type)[1].get("charset")
+        if charset is None:
+            return content_type
+        plain = _CHARSET.sub("", content_type)
+        known = codecs.lookup(charset).name in ("utf-8", "ascii")
+        return plain if known and "charset" not in parse_header_parameters(plain)[1] else UNKNOWN_TYPE
+    except (ValueError, LookupError):
+        return UNKNOWN_TYPE
 
 
 def drained_bodies(application: WSGIApplication) -> WSGIApplication:

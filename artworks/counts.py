@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Model, Value
+from django.db.models import Case, F, IntegerField, Model, Q, Value, When
 from django.db.models.functions import Greatest
 from django.db.models.signals import post_save, pre_delete
 from django.dispatch import receiver
@@ -50,8 +50,11 @@ def user_goes(instance: Model, using: str, **kwargs: Any) -> None:
     reviewed = Review.objects.filter(author_id=instance.pk).order_by().values("artwork_id")
     with transaction.atomic(using):
         lock_rows(ArtWork.objects.filter(pk__in=liked.union(reviewed, own.values("pk"))))
-        _uncount(ArtWork.objects.filter(pk__in=liked), "likes_count")
-        _uncount(ArtWork.objects.filter(pk__in=reviewed), "reviews_count")
+        # One statement: of a row that a transaction updates twice PostgreSQL checks the foreign keys again at commit,
+        # and the author's own row may be held by somebody who waits for these artworks.
+        ArtWork.objects.filter(Q(pk__in=liked) | Q(pk__in=reviewed)).update(
+            likes_count=_one_less_where(liked, "likes_count"), reviews_count=_one_less_where(reviewed, "reviews_count")
+        )
         _delete_late_rows(own, using)
 
 
@@ -70,6 +73,11 @@ def _delete_late_rows(artworks: ArtWorkQuerySet, using: str) -> None:
     fail its foreign key at commit."""
     for model in (Like, Review, ArtWorkTag):
         model._default_manager.filter(artwork__in=artworks)._raw_delete(using)
+
+
+def _one_less_where(artwork_ids: Any, name: CountName) -> Case:
+    one_less = Greatest(F(name) - 1, Value(0))
+    return Case(When(pk__in=artwork_ids, then=one_less), default=F(name), output_field=IntegerField())
 
 
 def _uncount(artworks: ArtWorkQuerySet, name: CountName) -> None:

@@ -79,6 +79,8 @@ class LikeSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ReviewSerializer(StrictFieldsMixin, serializers.ModelSerializer[Review]):
+    """A review, as everyone reads it."""
+
     author = AuthorSerializer(read_only=True)
     rating = serializers.IntegerField(min_value=1, max_value=5)
 

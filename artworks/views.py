@@ -127,8 +127,14 @@ class ArtWorkViewSet(viewsets.GenericViewSet[ArtWork]):
 
 @extend_schema(tags=["reviews"])
 @extend_schema_view(
-    get=extend_schema(operation_id="artworks_reviews_list", examples=[examples.REVIEW]),
-    post=extend_schema(operation_id="artworks_reviews_create", examples=[examples.REVIEW, examples.NEW_REVIEW]),
+    get=extend_schema(
+        operation_id="artworks_reviews_list", responses=ReviewSerializer(many=True), examples=[examples.REVIEW]
+    ),
+    post=extend_schema(
+        operation_id="artworks_reviews_create",
+        responses={status.HTTP_201_CREATED: ReviewSerializer, status.HTTP_409_CONFLICT: examples.ALREADY_REVIEWED},
+        examples=[examples.REVIEW, examples.NEW_REVIEW],
+    ),
 )
 class ArtWorkReviewsView(generics.GenericAPIView[Review]):
     """The reviews of one artwork: everyone reads, those signed in write one each."""

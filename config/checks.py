@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
+MIN_SECRET_KEY_CHARACTERS = 32  # of HMAC-SHA256 (RFC 7518, 3.2)
+
 
 @register(Tags.files)
 def check_media_environment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -42,6 +44,39 @@ def check_numbers_and_urls(app_configs: Any = None, **kwargs: Any) -> list[Check
         hint = "Write PUBLIC_BASE_URL=https://www.example.com"
         found.append(Error(f"PUBLIC_BASE_URL={base!r} is not a URL.", hint=hint, id="vitrine.E003"))
     return found
+
+
+@register(Tags.security)
+def check_production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """What is harmless on a laptop only."""
+    if settings.DEBUG:
+        return []
+    found: list[CheckMessage] = []
+    open_hosts = any(host.startswith((".", "*")) for host in settings.ALLOWED_HOSTS)
+    if open_hosts and not settings.PUBLIC_BASE_URL and not settings.PASSWORD_RESET_URL:
+        hint = "Set PUBLIC_BASE_URL=https://www.example.com (or PASSWORD_RESET_URL), or name the hosts."
+        message = "ALLOWED_HOSTS takes any host, so whoever asks for a password-reset mail chooses where it leads."
+        found.append(Error(message, hint=hint, id="vitrine.E004"))
+    if len(settings.SECRET_KEY) < MIN_SECRET_KEY_CHARACTERS:
+        hint = "Set SECRET_KEY to 50 random characters; keep the old one in SECRET_KEY_FALLBACKS for a week."
+        found.append(Warning("SECRET_KEY is short: it signs tokens and private URLs.", hint=hint, id="vitrine.W002"))
+    if settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
+        hint = "Set EMAIL_URL=smtp+tls://user:password@host:587"
+        found.append(Warning("EMAIL_URL is not set: reset mails go into the log.", hint=hint, id="vitrine.W003"))
+    return found
+
+
+@register(Tags.security)
+def check_proxies(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Rate limits count per address, which proxies hide."""
+    if settings.NUM_PROXIES < 0:
+        hint = "Write how many proxies stand before the site: TRUSTED_PROXY_COUNT=1"
+        return [Error("TRUSTED_PROXY_COUNT is negative.", hint=hint, id="vitrine.E005")]
+    if settings.USE_X_FORWARDED_HOST and settings.NUM_PROXIES == 0:
+        hint = "Set TRUSTED_PROXY_COUNT=1 (or how many there are), or all callers share one rate limit."
+        message = "TRUSTED_PROXY_HEADERS is on, but TRUSTED_PROXY_COUNT is 0."
+        return [Warning(message, hint=hint, id="vitrine.W004")]
+    return []
 
 
 def stop_on_errors() -> None:

@@ -56,7 +56,9 @@ _https = env.bool("HTTPS_ONLY", default=PUBLIC_BASE_URL.startswith("https://"))
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=_https)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if _https else 0)
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
+SESSION_ENGINE = "users.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 X_FRAME_OPTIONS = "DENY"
 
@@ -89,8 +91,10 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "api.request_ids.RequestIDMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "api.caching.CachingMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "api.lengths.LengthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "api.slashes.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -174,9 +178,12 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG
-FILE_UPLOAD_HANDLERS = ["api.uploads.MemoryUploadHandler", "api.uploads.SpoolingUploadHandler"]
+FILE_UPLOAD_HANDLERS = [
+    f"api.uploads.{name}" for name in ("LimitedUploads", "MemoryUploadHandler", "SpoolingUploadHandler")
+]
 FILE_UPLOAD_PERMISSIONS = 0o644
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes of a request without its files
+UPLOAD_REQUEST_MAX_BYTES = env.int("UPLOAD_REQUEST_MAX_BYTES", default=51 * MEDIA_MAX_SIZE_BYTES)  # 50 files and more
 
 # --- Users and sign-in ------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "users.User"

@@ -18,7 +18,7 @@ urlpatterns = [
     path("readyz", service.readyz, name="readyz"),
     path("metrics", service.metrics, name="metrics"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(), name="swagger-ui"),
+    path("api/docs/", SpectacularSwaggerView.as_view(metadata_class=None), name="swagger-ui"),
     path("api/", include(media_api)),
     path("api/", include("users.urls")),
     path("api/", include("artworks.urls")),

@@ -16,11 +16,13 @@ from media_assets.admin.filters import ImageFilter
 from media_assets.admin.images import ImageUploadAdmin
 from media_assets.admin.links import related_lists
 from media_assets.admin.saving import RefusableForm, changed_values
+from users.admin_login import AdminLoginForm
 from users.models import User
 from users.services import user_delete, user_update
 
 RANK_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
+admin.site.login_form = AdminLoginForm
 # They show refresh tokens, with which anybody could act as anybody.
 admin.site.unregister([OutstandingToken, BlacklistedToken])
 
@@ -98,5 +100,6 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 
 def _may_touch(request: HttpRequest, user: User | None) -> bool:
-    """Only superusers change and delete superusers."""
-    return user is None or not user.is_superuser or _is_superuser(request)
+    """Only superusers change and delete staff, who may be allowed more than this user; everybody changes themselves."""
+    ranked = user is not None and (user.is_staff or user.is_superuser)
+    return not ranked or user == request.user or _is_superuser(request)

@@ -72,12 +72,19 @@ class AttemptThrottle(BaseThrottle):
         key = f"attempts:{digest}:{window}"
         try:
             cache.add(key, 0, timeout=rate.seconds)
-            return bool(cache.incr(key) <= rate.attempts)
-        except ValueError:  # the entry was evicted between the two calls
-            return True
+            return self._increment(key) <= rate.attempts
         except Exception as error:  # each cache has exceptions of its own
             logger.exception("The cache cannot be used")
             raise ServiceUnavailable("The service cannot take this at the moment.", "cache_unavailable") from error
+
+    @staticmethod
+    def _increment(key: str) -> int:
+        try:
+            return cache.incr(key)
+        except ValueError:
+            if cache.get(key) is not None:
+                raise  # not the entry is wrong but the cache: an address that cannot be read, say
+            return 1  # the entry was evicted between the two calls
 
 
 def _account(request: Request) -> str:

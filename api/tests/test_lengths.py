@@ -14,6 +14,8 @@ BODY = b'{"title": "a"}'
         ({"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}, "411"),
         ({"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}, "411"),
         ({"CONTENT_LENGTH": str(len(BODY))}, "200"),
+        ({"CONTENT_LENGTH": str(len(BODY)), "HTTP_TRANSFER_ENCODING": "chunked"}, "200"),  # the server knows it
+        ({"CONTENT_LENGTH": ""}, "400"),  # no body at all: the title is missing
     ],
 )
 @override_settings(MIDDLEWARE=["api.lengths.LengthMiddleware"])

@@ -4,10 +4,12 @@ import os
 from typing import Any
 
 import pytest
+from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import load_handler
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser
+from django.test import Client
 
 from api.fingerprints import file_sha256
 from api.uploads import PIECE_BYTES
@@ -45,3 +47,20 @@ def test_files_in_memory_come_whole(settings: Any) -> None:
     file = received(settings, only=data)["only"]
     assert not isinstance(file, TemporaryUploadedFile)
     assert (file.read(), file_sha256(file)) == (data, hashlib.sha256(data).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("limit", "sizes"), [("MEDIA_MAX_SIZE_BYTES", [LARGE]), ("UPLOAD_REQUEST_MAX_BYTES", [1000] * 1100)]
+)
+def test_nothing_is_received_past_its_limit(settings: Any, limit: str, sizes: list[int]) -> None:
+    setattr(settings, limit, 1_000_000)
+    with pytest.raises(RequestDataTooBig):
+        received(settings, **{f"file{number}": os.urandom(size) for number, size in enumerate(sizes)})
+    assert received(settings, small=b"x")
+
+
+@pytest.mark.django_db
+def test_a_file_far_too_large_is_413_where_nobody_asked_for_one(settings: Any, client: Client) -> None:
+    settings.MEDIA_MAX_SIZE_BYTES = 1000
+    answer = client.post("/api/auth/login/", {"email": io.BytesIO(os.urandom(LARGE))})
+    assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")

@@ -31,6 +31,11 @@ def status_of(**environ: str) -> int:
         ({"CONTENT_TYPE": "application/json; a*=bogus''x"}, 415),
         ({"CONTENT_TYPE": "multipart/form-data; boundary*=bogus''x"}, 415),
         ({"CONTENT_TYPE": "application/json; a*=utf-8''x"}, 200),
+        *[
+            ({"CONTENT_TYPE": f"application/json; charset={charset}", "QUERY_STRING": "a=%5Cud800&b=+2AA-"}, status)
+            for charset, status in [("utf-8", 200), ('"UTF-8"', 200), ("hex", 415), ("rot13", 415), ("utf-7", 415)]
+        ],
+        ({"CONTENT_TYPE": "application/json; charset=utf-8", "QUERY_STRING": "&".join(["a"] * 1100)}, 400),
         ({"CONTENT_LENGTH": "many"}, 400),
         ({"CONTENT_LENGTH": "-5"}, 400),
         ({"CONTENT_LENGTH": "²"}, 400),

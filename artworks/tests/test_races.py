@@ -10,6 +10,7 @@ from django.db.models.signals import pre_delete
 
 from artworks import services
 from artworks.models import ArtWork, Like, Review
+from artworks.services import artwork_create, like_add, review_create
 from media_assets.models import MediaAsset, State
 from users.services import user_delete
 
@@ -125,3 +126,16 @@ def test_rows_that_come_after_the_cascade_was_collected_go_too(artwork, people, 
         pre_delete.receivers = receivers
         pre_delete.sender_receivers_cache.clear()
     assert not ArtWork.objects.exists() and not Like.objects.exists() and not Review.objects.exists()
+
+
+def test_two_who_like_and_review_each_other_are_erased_at_once(make_user, client_of):
+    for number in range(3):
+        people = [make_user(f"{name}{number}") for name in ("ada", "ben")]
+        works = [artwork_create(author=person, title="Sea") for person in people]
+        for person, work in zip(people, reversed(works), strict=True):
+            like_add(user=person, artwork_id=work.pk)
+            review_create(author=person, artwork_id=work.pk, rating=5)
+        clients = [client_of(person) for person in people]
+        answers = at_once(*[lambda client=client: client.delete("/api/users/me/") for client in clients])
+        assert [answer.status_code for answer in answers] == [204, 204]
+    assert not ArtWork.objects.exists()

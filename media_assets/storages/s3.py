@@ -15,7 +15,7 @@ from botocore.config import Config
 from django.core.files.base import File
 from storages.backends.s3 import S3Storage
 
-from media_assets.errors import KeyTaken, ObjectMissing
+from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
 from media_assets.storages.contract import MediaStorage, ObjectStat
 from media_assets.storages.s3_errors import NoSuchObject, PreconditionFailed, s3_errors
 
@@ -84,8 +84,9 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
                     IfNoneMatch="*",
                 )
         except PreconditionFailed:
-            if not self.owns(key, object_id):  # else: our own earlier try came through
-                raise KeyTaken(key) from None
+            # Ours: an earlier try came through. Nobody's (409): it may still arrive, so the key must stay this asset's.
+            if not self._came_through(key, object_id):
+                raise StorageUnavailable from None
 
     def copy(
         self,
@@ -116,8 +117,8 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
         except PreconditionFailed:
             if if_etag and not _is_still(source, source_key, if_etag):
                 raise ObjectMissing(source_key) from None
-            if not self.owns(key, object_id):
-                raise KeyTaken(key) from None
+            if not self._came_through(key, object_id):
+                raise StorageUnavailable from None
             return
         if not if_etag or answer["CopyObjectResult"]["ETag"].strip('"') == if_etag:
             return

@@ -73,6 +73,13 @@ def test_public_urls_are_joined(site: Any, lines: dict[str, str], base: str) -> 
 def test_local_urls(site: Any) -> None:
     site()
     assert url_maker("local-public").exact("a b.jpg", now=NOW, expires_in=1) == ("/media/a%20b.jpg", None)
+
+
+@pytest.mark.parametrize("character", [*map(chr, range(1, 256)), "\u0430", "\u4e2d", "\U0001f600"])
+def test_every_character_of_a_key_is_quoted_as_urllib_does(character: str) -> None:
+    make, _ = url_maker("local-public").current(NOW)
+    for key in (character, f"artworks/{character}", f"{character}.jpg"):
+        assert make(key) == "/media/" + quote(key, safe="/~")
     url, expires_at = url_maker("local-private").exact("a b.jpg", now=NOW + 0.9, expires_in=60)
     assert url.startswith(f"/media/private/a%20b.jpg?expires={NOW + 60}&signature=")
     assert expires_at == NOW + 60

@@ -220,6 +220,10 @@ def test_only_superusers_give_rank_and_touch_superusers(clerk_page: Client, root
     clerk_page.post(reverse(LIST), chosen)
     root.refresh_from_db()
     assert root.check_password("Pass-word-1")
+    colleague = make_user("colleague", is_staff=True)
+    assert (
+        clerk_page.post(reverse("admin:auth_user_password_change", args=[colleague.pk]), PASSWORDS).status_code == 403
+    )
     assert clerk_page.post(change(anna, "delete"), {"post": "yes"}).status_code == 302
 
 
