@@ -7,7 +7,7 @@ PORT ?= 8000
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Checks look at the project, never at the developer's own .env.
-CHECK_ENV = ENV_FILE=/dev/null DEBUG=False USE_S3=False SECRET_KEY=only-for-checks-0123456789-0123456789-0123456789-abc
+CHECK_ENV = EMAIL_URL=memorymail:// ENV_FILE=/dev/null DEBUG=False USE_S3=False SECRET_KEY=only-for-checks-0123456789-0123456789-0123456789-abc
 
 .PHONY: run test lint schema client migrate bench clean
 

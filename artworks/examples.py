@@ -75,12 +75,12 @@ _OBJECT = OpenApiExample(
 )
 LIKED = OpenApiExample("Liked", {"is_liked": True, "likes_count": 1}, response_only=True)
 NOT_LIKED = OpenApiExample("Not liked", {"is_liked": False, "likes_count": 0}, response_only=True)
-_NEW_ALREADY_REVIEWED = OpenApiResponse(
+_NEW_REVIEW = {"rating": 5, "text": "The light on the ridge is very well seen."}
+ALREADY_REVIEWED = OpenApiResponse(
     {"$ref": "#/components/schemas/Error"},
     "The caller has reviewed this artwork before.",
     [OpenApiExample("Error", {"detail": "You have already reviewed this artwork.", "code": "already_reviewed"})],
 )
-REVIEW = {"rating": 5, "text": "The light on the ridge is very well seen."}
 NEW_REVIEW = OpenApiExample("A new review", _NEW_REVIEW, request_only=True)
 REVIEW = OpenApiExample(
     "A review",
