@@ -125,9 +125,13 @@ USE_TZ = True
 
 # --- Database: SQLite, or PostgreSQL by DATABASE_URL or DB_* ----------------------------------------------------------
 if env.str("DATABASE_URL", default=""):
-    _database: dict[str, Any] = env.db_url("DATABASE_URL")
+    try:
+        _database: dict[str, Any] = env.db_url("DATABASE_URL")
+    except (ValueError, ImproperlyConfigured):  # whose message may hold a part of the password
+        _database = {}
     if not _database.get("ENGINE"):
-        raise ImproperlyConfigured("DATABASE_URL is no database. Write postgres://user:password@host:5432/name")
+        hint = "postgres://user:password@host:5432/name, with special characters of the password as %XX"
+        raise ImproperlyConfigured(f"DATABASE_URL is no database. Write {hint}")
 elif env.str("DB_NAME", default=""):
     _database = {
         "ENGINE": "django.db.backends.postgresql",
@@ -204,7 +208,7 @@ SIMPLE_JWT = {
 }
 try:
     EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
-except ImproperlyConfigured:
+except (ValueError, ImproperlyConfigured):  # whose message may hold a part of the password
     raise ImproperlyConfigured("EMAIL_URL is no mail server. Write smtp+tls://user:password@host:587") from None
 EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
 EMAIL_HOST = EMAIL_CONFIG.get("EMAIL_HOST", "localhost")

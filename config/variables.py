@@ -51,9 +51,10 @@ class Variables:
             return None
         text = self.first(name)
         parts = urlsplit(text)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        odd = parts.query or parts.fragment or "@" in parts.netloc
+        if parts.scheme not in ("http", "https") or not parts.netloc or odd:
             self.problem(
-                name, f"{name}={text!r} is not a URL.", f"Write scheme and host: {name}=https://storage.example.com"
+                name, f"{name} is not the URL of a store.", f"Write scheme and host: {name}=https://storage.example.com"
             )
             return None
         return text.rstrip("/")
