@@ -11,7 +11,7 @@ import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 
-from media_assets.errors import KeyTaken, ObjectMissing
+from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
 from media_assets.storages import get_storage
 from media_assets.storages.contract import MediaStorage
 
@@ -177,3 +177,28 @@ def live_fetch() -> Callable[[str], tuple[int, bytes]]:
             return error.code, error.read()
 
     return fetch
+
+
+def test_a_write_that_met_another_keeps_its_key_until_it_is_known_whose_it_is(s3_site: Any, monkeypatch: Any) -> None:
+    """409 ConditionalRequestConflict: nothing lies there yet, but either write may still arrive."""
+    from botocore.exceptions import ClientError
+
+    s3_site()
+    storage: Any = get_storage("s3-public")
+
+    def conflict(**call: Any) -> None:
+        answer: Any = {"Error": {"Code": "ConditionalRequestConflict"}, "ResponseMetadata": {"HTTPStatusCode": 409}}
+        raise ClientError(answer, "PutObject")
+
+    def create() -> None:
+        storage.create("a.jpg", ContentFile(b"mine"), content_type="image/jpeg", object_id=uuid4())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage.client, "put_object", conflict)
+        with pytest.raises(StorageUnavailable):
+            create()
+    create()
+    with monkeypatch.context() as patched:
+        patched.setattr(storage.client, "put_object", conflict)
+        with pytest.raises(KeyTaken):
+            create()
