@@ -1,6 +1,7 @@
 """System checks of the environment: a misconfiguration stops the start and names the variable and the fix."""
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,13 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
+from config.storages import MAX_EXPIRY_SECONDS
+
+POSITIVE = (
+    *("MEDIA_MAX_SIZE_BYTES", "MEDIA_MAX_PIXELS", "MEDIA_LEASE_SECONDS", "UPLOAD_MAX_SIZE_BYTES"),
+    *("UPLOAD_FORM_SECONDS", "UPLOAD_MULTIPART_SECONDS", "UPLOAD_MAX_OUTSTANDING"),
+)
+_CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/([a-z0-9!#$&^_.+-]+|\*)|\*/\*", re.IGNORECASE)
 MIN_SECRET_KEY_CHARACTERS = 32  # of HMAC-SHA256 (RFC 7518, 3.2)
 
 
@@ -34,11 +42,22 @@ def check_obsolete_variables(app_configs: Any = None, **kwargs: Any) -> list[Che
 def check_numbers_and_urls(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Limits must be positive; addresses must be addresses."""
     found: list[CheckMessage] = []
-    for name in ("MEDIA_MAX_SIZE_BYTES", "MEDIA_MAX_PIXELS", "MEDIA_LEASE_SECONDS"):
+    for name in POSITIVE:
         if getattr(settings, name) <= 0:
             found.append(
                 Error(f"{name} must be greater than 0.", hint=f"Remove {name} for its default.", id="vitrine.E002")
             )
+    if settings.UPLOAD_QUOTA_BYTES < 0:
+        hint = "Write UPLOAD_QUOTA_BYTES=0 for no limit."
+        found.append(Error("UPLOAD_QUOTA_BYTES must not be negative.", hint=hint, id="vitrine.E006"))
+    for name in ("UPLOAD_FORM_SECONDS", "UPLOAD_MULTIPART_SECONDS"):
+        if getattr(settings, name) > MAX_EXPIRY_SECONDS:
+            hint = f"Write at most {name}={MAX_EXPIRY_SECONDS}: no signature lives longer."
+            found.append(Error(f"{name} is more than seven days.", hint=hint, id="vitrine.E007"))
+    if wrong := [kind for kind in settings.UPLOAD_ALLOWED_CONTENT_TYPES if not _CONTENT_TYPE.fullmatch(kind)]:
+        hint = "Write for example UPLOAD_ALLOWED_CONTENT_TYPES=application/pdf,video/*"
+        message = f"UPLOAD_ALLOWED_CONTENT_TYPES: {', '.join(wrong)} is no content type."
+        found.append(Error(message, hint=hint, id="vitrine.E008"))
     base = settings.PUBLIC_BASE_URL
     if base and (urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).netloc):
         hint = "Write PUBLIC_BASE_URL=https://www.example.com"

@@ -171,6 +171,13 @@ MEDIA_MAX_SIZE_BYTES = env.int("MEDIA_MAX_SIZE_BYTES", default=10 * 1024 * 1024)
 MEDIA_MAX_PIXELS = env.int("MEDIA_MAX_PIXELS", default=50_000_000)
 MEDIA_LEASE_SECONDS = env.int("MEDIA_LEASE_SECONDS", default=900)
 MEDIA_X_ACCEL_PREFIX = env.str("MEDIA_X_ACCEL_PREFIX", default="")
+# Direct uploads: from a browser or a phone straight to the storage.
+UPLOAD_MAX_SIZE_BYTES = env.int("UPLOAD_MAX_SIZE_BYTES", default=100 * 1024 * 1024)
+UPLOAD_ALLOWED_CONTENT_TYPES = env.list("UPLOAD_ALLOWED_CONTENT_TYPES", default=[])  # besides images
+UPLOAD_FORM_SECONDS = env.int("UPLOAD_FORM_SECONDS", default=900)
+UPLOAD_MULTIPART_SECONDS = env.int("UPLOAD_MULTIPART_SECONDS", default=86_400)
+UPLOAD_MAX_OUTSTANDING = env.int("UPLOAD_MAX_OUTSTANDING", default=100)  # per user
+UPLOAD_QUOTA_BYTES = env.int("UPLOAD_QUOTA_BYTES", default=10 * 1024**3)  # of everything that a user stores; 0: none
 STATIC_URL = "/static/"
 STATIC_ROOT = str(BASE_DIR / "staticfiles")
 STORAGES = {
@@ -246,6 +253,7 @@ REST_FRAMEWORK = {
         "login": env.str("THROTTLE_LOGIN", default="10/min"),
         "signup": env.str("THROTTLE_SIGNUP", default="20/hour"),
         "password_reset": env.str("THROTTLE_PASSWORD_RESET", default="5/hour"),
+        "uploads": env.str("THROTTLE_UPLOADS", default="1200/hour"),
     },
     "NUM_PROXIES": NUM_PROXIES,
     "EXCEPTION_HANDLER": "api.errors.exception_handler",

@@ -1,6 +1,6 @@
 """What can go wrong between the registry and a storage."""
 
-from api.errors import ServiceUnavailable
+from api.errors import Conflict, ServiceUnavailable, Unprocessable
 
 
 class KeyTaken(Exception):
@@ -9,6 +9,14 @@ class KeyTaken(Exception):
 
 class ObjectMissing(FileNotFoundError):
     """No object lies at this key."""
+
+
+class UploadGone(Exception):
+    """The storage knows no such upload in parts: it was completed, aborted, or has expired there."""
+
+
+class PartsRefused(Exception):
+    """The storage does not make an object of these parts: one is absent, another than it was, or too small."""
 
 
 class StorageUnavailable(ServiceUnavailable):
@@ -26,3 +34,14 @@ class ReservationLost(ServiceUnavailable):
 
     default_detail = "Storing the file took too long. Please send it again."
     default_code = "reservation_lost"
+
+
+class UploadRejected(Unprocessable):
+    """422: the bytes of a direct upload are not what was declared, or are not accepted; they are gone."""
+
+    default_code = "upload_rejected"
+
+
+def upload_attached() -> Conflict:
+    """409: an upload attaches once."""
+    return Conflict("This upload is already used. Upload the file again to use it once more.", "upload_attached")

@@ -12,6 +12,10 @@ _SUFFIX_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 _UNWANTED = re.compile(r"[^\w.-]+")
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}$")
 _SPELLINGS = {"jpg": ("jpg", "jpeg"), "png": ("png",), "webp": ("webp",), "gif": ("gif",)}
+_ANY_EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,10})$")
+_INNER_DOT = re.compile(r"\.(?!\d)")
+_NO_EXTENSION = "bin"
+_PACKED = frozenset(("gz", "bz2", "xz", "zst"))
 _IMAGE_EXTENSIONS = tuple(f".{spelling}" for names in _SPELLINGS.values() for spelling in names)
 
 
@@ -35,17 +39,48 @@ def object_filename(filename: str, extension: str) -> str:
             spelling = found.group()[1:].lower()
         elif stem.lower().endswith(_IMAGE_EXTENSIONS):
             stem = stem.rpartition(".")[0]
+    return f"{_clean_stem(stem) or 'image'}.{spelling}"
+
+
+def filename_extension(filename: str) -> str:
+    """The extension of a client's file name: 1 to 10 of a to z and 0 to 9, lower case, or ``bin``."""
+    found = _ANY_EXTENSION.search(display_filename(filename))
+    return found.group(1).lower() if found else _NO_EXTENSION
+
+
+def safe_filename(filename: str, extension: str) -> str:
+    """A safe file name of any type, with one extension only: ``a.php.pdf`` becomes ``a_php.pdf``.
+
+    ``extension`` comes from the bytes for an image, from ``filename_extension`` otherwise. Web servers may act on any
+    extension within a name, so other dots go, except before a digit (``v1.2``) and in ``.tar.gz``.
+    """
+    if extension in _SPELLINGS:
+        return object_filename(filename, extension)
+    extension = filename_extension(f".{extension}")
+    stem = display_filename(filename)
+    if stem.lower().endswith(f".{extension}"):
+        stem = stem[: -len(extension) - 1]
+    inner = ".tar" if extension in _PACKED and stem.lower().endswith(".tar") else ""
+    stem = _clean_stem(_INNER_DOT.sub("_", stem[: len(stem) - len(inner)]))
+    return f"{stem or 'file'}{inner}.{extension}"
+
+
+def _clean_stem(stem: str) -> str:
+    """Letters, digits, dots, hyphens and underscores of ``stem``; not hidden, at most ``MAX_STEM_BYTES`` long."""
     stem = _UNWANTED.sub("_", stem).strip("._-")
-    stem = stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore").rstrip("._-")
-    return f"{stem or 'image'}.{spelling}"
+    return stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore").rstrip("._-")
 
 
 def key_candidates(folder: str, filename: str) -> Iterator[str]:
-    """``folder/name.jpg`` first, then without end ``folder/name_AbCdEf.jpg`` with a random suffix."""
-    yield f"{folder}/{filename}"
+    """``folder/name.jpg`` first, then without end ``folder/name_AbCdEf.jpg`` with a random suffix.
+
+    An empty ``folder`` is the root of the storage.
+    """
+    front = f"{folder}/" if folder else ""
+    yield f"{front}{filename}"
     stem, _, extension = filename.rpartition(".")
     while True:
-        yield f"{folder}/{stem}_{get_random_string(6, _SUFFIX_LETTERS)}.{extension}"
+        yield f"{front}{stem}_{get_random_string(6, _SUFFIX_LETTERS)}.{extension}"
 
 
 def is_safe_key(key: str) -> bool:

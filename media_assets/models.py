@@ -10,6 +10,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from media_assets.uploads.models import Upload
+
+__all__ = ["LIVE_STATES", "MediaAsset", "MediaAssetQuerySet", "State", "Upload", "Visibility", "referring_fields"]
+
 
 class Visibility(models.TextChoices):
     PUBLIC = "public"
@@ -56,7 +60,9 @@ class MediaAsset(models.Model):
     state = models.CharField(max_length=12, choices=State.choices, default=State.RESERVED)
     content_type = models.CharField(max_length=100)
     size = models.PositiveBigIntegerField(help_text="Bytes.")
-    sha256 = models.CharField(max_length=64, help_text="Hexadecimal, of the object's bytes.")
+    sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Hexadecimal, of the object's bytes; empty: nobody has read them all yet."
+    )
     original_filename = models.CharField(max_length=255, blank=True)
     width = models.PositiveIntegerField(null=True, blank=True, help_text="Pixels, upright.")
     height = models.PositiveIntegerField(null=True, blank=True, help_text="Pixels, upright.")
@@ -72,6 +78,8 @@ class MediaAsset(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = MediaAssetQuerySet.as_manager()
+
+    taken_upload: Upload | None = None  # not a column: the upload that publishing this asset uses up
 
     class Meta:
         indexes = [
@@ -99,6 +107,10 @@ class MediaAsset(models.Model):
 
 
 def referring_fields() -> list[models.ForeignKey[Any, Any]]:
-    """Every foreign key of any model that points at the registry, those without a reverse name included."""
+    """Every foreign key of any model that keeps assets alive, those without a reverse name included.
+
+    One that lets go by itself (SET_NULL) only looks.
+    """
     relations = MediaAsset._meta.get_fields(include_hidden=True)
-    return [found.field for found in relations if isinstance(found, models.ManyToOneRel)]
+    holding = (found for found in relations if isinstance(found, models.ManyToOneRel))
+    return [found.field for found in holding if found.on_delete is models.PROTECT]

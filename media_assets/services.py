@@ -13,15 +13,18 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from api.fingerprints import file_sha256
-from media_assets.errors import KeyTaken, ReservationLost, StorageUnavailable
-from media_assets.keys import display_filename, key_candidates, object_filename
-from media_assets.models import MediaAsset, State
+from media_assets.errors import KeyTaken, ReservationLost, StorageUnavailable, upload_attached
+from media_assets.keys import display_filename, key_candidates
+from media_assets.models import MediaAsset, State, Upload
+from media_assets.quotas import require_quota
+from media_assets.sources import ImageSource, Source, source_of
 from media_assets.storages import active_alias, get_storage, is_configured
+from media_assets.uploads.models import KEPT
 
 MAX_KEY_TRIES = 100
 # How long a key stays taken after its object is gone: while a cache or an old signed URL (7 days at most) could show
@@ -32,29 +35,50 @@ logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def stored_image(
-    file: UploadedFile[Any] | None,
+def stored_image(file: ImageSource | None, **how: Any) -> Iterator[MediaAsset | None]:
+    """Store an image and hand over its reserved asset, to be published inside.
+
+    In: ``file`` as ``ImageUploadField`` validated it, a received file or a complete upload (None: nothing happens,
+    None is handed over); ``how``: the other arguments of ``stored``. Raises what that raises.
+    """
+    if file is None:
+        yield None
+        return
+    with stored(source_of(file), **how) as asset:
+        yield asset
+
+
+@contextlib.contextmanager
+def stored_images(files: Sequence[ImageSource], **how: Any) -> Iterator[list[MediaAsset]]:
+    """``stored_image`` for several files: all of them or none."""
+    with contextlib.ExitStack() as stack:
+        assets = [stack.enter_context(stored_image(file, **how)) for file in files]
+        yield [asset for asset in assets if asset is not None]
+
+
+@contextlib.contextmanager
+def stored(
+    source: Source,
     *,
     owner: Any,
     folder: str,
     visibility: str | None = None,
     rename: Callable[[str], str] = str,
-) -> Iterator[MediaAsset | None]:
-    """Store an image and hand over its reserved asset, to be published inside.
+) -> Iterator[MediaAsset]:
+    """Store a file and hand over its reserved asset, to be published inside.
 
-    In: ``file`` as ``ImageUploadField`` validated it (None: nothing happens, None is handed over); ``folder``, the
-    front of its key; ``visibility``, the site's default where None; ``rename``, from the safe file name to the one
-    that the key shall have. Enter it outside any transaction; inside, open one, save the row that points at the
-    asset, call ``asset_publish``. Leaving with an exception discards the file. Raises StorageUnavailable, with
-    nothing left behind.
+    In: ``folder``, the front of its key; ``visibility``, the site's default where None; ``rename``, from the safe file
+    name to the one that the key shall have. Enter it outside any transaction; inside, open one, save the row that
+    points at the asset, call ``asset_publish``. Leaving with an exception discards the file. Raises
+    StorageUnavailable, with nothing left behind; Conflict where the owner's quota is full, or where the upload that
+    the file comes from is taken meanwhile; ObjectMissing where a copy's source is gone or has changed.
     """
-    if file is None:
-        yield None
-        return
     visibility = visibility or settings.MEDIA_DEFAULT_VISIBILITY
-    asset = _reserve(file, owner=owner, folder=folder, visibility=visibility, rename=rename)
+    if source.upload is None:
+        require_quota(owner, source.size)
+    asset = _reserve(source, owner=owner, folder=folder, visibility=visibility, rename=rename)
     try:
-        _store(asset, file)
+        _store(asset, source)
         yield asset
     except BaseException as error:
         abandon(asset, now=not isinstance(error, StorageUnavailable))
@@ -63,18 +87,11 @@ def stored_image(
         get_storage(asset.storage).settle(asset.object_id)
 
 
-@contextlib.contextmanager
-def stored_images(files: Sequence[UploadedFile[Any]], **how: Any) -> Iterator[list[MediaAsset]]:
-    """``stored_image`` for several files: all of them or none. ``how``: the other arguments of ``stored_image``."""
-    with contextlib.ExitStack() as stack:
-        assets = [stack.enter_context(stored_image(file, **how)) for file in files]
-        yield [asset for asset in assets if asset is not None]
-
-
 def asset_publish(asset: MediaAsset) -> None:
     """Make a stored asset live. Call it in the transaction that saves the row pointing at it.
 
-    Raises ReservationLost where the lease ran out and the sweeper took it: roll back.
+    Raises ReservationLost where the lease ran out and the sweeper took it, Conflict where another took the upload that
+    it is a copy of: roll back.
     """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("asset_publish belongs into the transaction of the row using it")
@@ -85,6 +102,18 @@ def asset_publish(asset: MediaAsset) -> None:
     if not published:
         raise ReservationLost
     asset.state, asset.published_at, asset.lease_expires_at = State.READY, now, None
+    if asset.taken_upload is not None:
+        _take_upload(asset.taken_upload, asset)
+
+
+def _take_upload(upload: Upload, asset: MediaAsset) -> None:
+    """Mark it attached, once, and give up its own object. Raises Conflict."""
+    now = timezone.now()
+    kept = Upload.objects.attachable().filter(pk=upload.pk)
+    due_at = Coalesce("due_at", Value(now + KEPT))  # sooner where its staging is still to be cleared
+    if not kept.update(asset=None, attached_asset=asset, attached_at=now, due_at=due_at, updated_at=now):
+        raise upload_attached()
+    assets_discard([upload.asset_id] if upload.asset_id else [])
 
 
 def assets_discard(asset_ids: Iterable[int]) -> None:
@@ -155,26 +184,23 @@ def delete_objects(asset: MediaAsset) -> None:
     storage.settle(asset.object_id)
 
 
-def _reserve(
-    file: UploadedFile[Any], *, owner: Any, folder: str, visibility: str, rename: Callable[[str], str]
-) -> MediaAsset:
+def _reserve(source: Source, *, owner: Any, folder: str, visibility: str, rename: Callable[[str], str]) -> MediaAsset:
     """A committed row whose unique key makes the name ours."""
-    facts: Any = file.facts  # type: ignore[attr-defined]
-    name = file.name or ""
     asset = MediaAsset(
         owner=owner,
         storage=active_alias(visibility),
         visibility=visibility,
         state=State.RESERVED,
-        content_type=facts.content_type,
-        size=file.size or 0,
-        sha256=file_sha256(file),
-        original_filename=display_filename(name),
-        width=facts.width,
-        height=facts.height,
+        content_type=source.content_type,
+        size=source.size,
+        sha256=source.sha256,
+        original_filename=display_filename(source.filename),
+        width=source.width,
+        height=source.height,
         lease_expires_at=timezone.now() + timedelta(seconds=settings.MEDIA_LEASE_SECONDS),
     )
-    _take_key(asset, key_candidates(folder, rename(object_filename(name, facts.extension))))
+    asset.taken_upload = source.upload
+    _take_key(asset, key_candidates(folder, rename(source.key_name)))
     return asset
 
 
@@ -204,14 +230,13 @@ def _own_transaction() -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def _store(asset: MediaAsset, file: UploadedFile[Any]) -> None:
+def _store(asset: MediaAsset, source: Source) -> None:
     """Write the object; where a stranger's lies at the key, take another key."""
     storage = get_storage(asset.storage)
     folder, _, filename = asset.key.rpartition("/")
     for _attempt in range(MAX_KEY_TRIES):
         try:
-            file.seek(0)
-            return storage.create(asset.key, file, content_type=asset.content_type, object_id=asset.object_id)
+            return source.write(storage, asset)
         except KeyTaken:
             _take_key(asset, islice(key_candidates(folder, filename), 1, None))
     raise StorageUnavailable

@@ -18,9 +18,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from media_assets.errors import StorageUnavailable
-from media_assets.models import MediaAsset, State
+from media_assets.models import MediaAsset, State, Upload
 from media_assets.services import delete_objects, purge_discarded
 from media_assets.storages import get_storage, is_configured
+from media_assets.uploads.sweeping import settle_due_uploads
 
 BATCH_ROWS = 200
 UNREFERENCED_GRACE = timedelta(hours=1)
@@ -30,13 +31,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class SweepReport:
-    """How many rows (files, for ``leftovers``) each step settled; ``waiting``: rows whose storage did not answer."""
+    """How many rows (files, for ``leftovers``; direct uploads, for ``uploads``) each step settled; ``waiting``: rows whose storage did not answer."""
 
     leases_ended: int = 0
     unreferenced: int = 0
     purged: int = 0
     removed: int = 0
     leftovers: int = 0
+    uploads: int = 0
     waiting: int = 0
 
 
@@ -54,6 +56,7 @@ def sweep(
     report.leases_ended = _discard(reserved)
     stray = MediaAsset.objects.live().filter(published_at__lte=now - grace).unreferenced()
     report.unreferenced = _discard(stray)
+    _settle_uploads(report, now, progress)
     _purge(report, progress)
     _remove_tombstones(report, now, progress)
     _remove_leftovers(report, now, progress)
@@ -106,6 +109,15 @@ def _remove_leftovers(report: SweepReport, now: datetime, progress: Progress) ->
                     storage.settle(object_id)
                     report.leftovers += 1
                 progress("leftovers", report.leftovers)
+
+
+def _settle_uploads(report: SweepReport, now: datetime, progress: Progress) -> None:
+    """Expire what nobody finished, clear staging, forget old records; storage by storage, as ``_purge`` does."""
+    silent: set[str] = set()
+    while settled := settle_due_uploads(now, silent):
+        report.uploads += settled
+        progress("uploads", report.uploads)
+    report.waiting += Upload.everything.filter(due_at__lte=now).count()
 
 
 def _batches(assets: QuerySet[MediaAsset]) -> Iterator[list[int]]:

@@ -10,6 +10,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from api.errors import Conflict
 from media_assets.models import MediaAsset
 from media_assets.services import asset_publish, assets_discard, stored_image
+from media_assets.uploads.services import uploads_erase
 from users.models import User
 
 ASSETS_PER_BATCH = 500  # well under the number of parameters that any database takes in one statement
@@ -33,7 +34,8 @@ def user_signup(*, email: str, username: str, password: str, first_name: str = "
 
 
 def user_update(*, user: User, changes: Mapping[str, Any]) -> None:
-    """Write ``changes`` of ``username``, ``first_name``, ``last_name`` and ``avatar`` (a validated file, or None).
+    """Write ``changes`` of ``username``, ``first_name``, ``last_name`` and ``avatar`` (as ImageUploadField
+    validated it, or None).
 
     The avatar that the row has at that moment is discarded when another one, or none, takes its place. Raises
     ValidationError on a taken ``username``, NotFound where the user is gone, StorageUnavailable.
@@ -68,6 +70,7 @@ def user_delete(*, user: User) -> None:
         if row is None:
             return
         asset_ids = list(MediaAsset.objects.live().filter(owner=row).values_list("pk", flat=True))
+        uploads_erase(owner=row)
         OutstandingToken.objects.filter(user=row).delete()
         row.delete()
         for start in range(0, len(asset_ids), ASSETS_PER_BATCH):

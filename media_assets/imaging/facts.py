@@ -10,6 +10,7 @@ Refusal = Literal[
     "empty", "not_an_image", "unsupported_type", "truncated", "corrupt", "too_many_pixels", "too_many_frames"
 ]
 
+ACCEPTED_CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 ACCEPTED_FORMATS = "Send a JPEG, PNG, WebP or GIF."
 
 # A frame costs a decoder some work however few pixels it has: 2 000 frames are 80 seconds at 25 per second.
@@ -41,6 +42,10 @@ class InvalidImage(ValueError):
         super().__init__(message)
         self.code: Refusal = code
         self.message = message
+
+
+class Inconclusive(Exception):
+    """The parts of a file that were read do not tell what it is: only a walk over the whole of it does."""
 
 
 def truncated(format_name: str) -> InvalidImage:

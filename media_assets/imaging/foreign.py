@@ -42,7 +42,7 @@ _BMP_HEADER_BYTES = frozenset((12, 16, 40, 52, 56, 64, 108, 124))
 def refuse_foreign(view: memoryview) -> NoReturn:
     """Raise `unsupported_type` naming the format that `view` seems to be, or `not_an_image`."""
     head = bytes(view[:_HEAD_BYTES])
-    name = _iso_media_name(head) or _binary_name(head) or _markup_name(head)
+    name = iso_media_name(head) or binary_name(head) or _markup_name(head)
     if name is None:
         raise InvalidImage("not_an_image", f"This file is not a picture that we can read. {ACCEPTED_FORMATS}")
     advice = ACCEPTED_FORMATS
@@ -51,7 +51,7 @@ def refuse_foreign(view: memoryview) -> NoReturn:
     raise InvalidImage("unsupported_type", f"This {name} is not accepted. {advice}")
 
 
-def _iso_media_name(head: bytes) -> str | None:
+def iso_media_name(head: bytes) -> str | None:
     """HEIC, AVIF and MP4 share one container: an `ftyp` box with a major and compatible brands (ISO/IEC 14496-12)."""
     if head[4:8] != b"ftyp":
         return None
@@ -64,7 +64,7 @@ def _iso_media_name(head: bytes) -> str | None:
     return "camera raw file" if b"crx " in brands else "video (MP4 or MOV)"
 
 
-def _binary_name(head: bytes) -> str | None:
+def binary_name(head: bytes) -> str | None:
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADER_BYTES:
         return "BMP picture"
     if head.startswith(b"RIFF") and head[8:12] in (b"WAVE", b"AVI "):

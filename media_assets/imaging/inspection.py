@@ -15,6 +15,13 @@ from .webp import inspect_webp
 
 Walker = Callable[..., ImageFacts]
 
+_WALKERS: dict[str, Walker] = {
+    "image/jpeg": inspect_jpeg,
+    "image/png": inspect_png,
+    "image/webp": inspect_webp,
+    "image/gif": inspect_gif,
+}
+
 # The longest prefix needed to tell a type: RIFF, a length, WEBP.
 SIGNATURE_BYTES = 12
 
@@ -29,19 +36,20 @@ def inspect_image(data: Buffer, *, max_pixels: int) -> ImageFacts:
     with memoryview(data) as whole, whole.cast("B") as view:
         if not view:
             raise InvalidImage("empty", "The file is empty. Choose the picture again and send it.")
-        walker = _walker_for(bytes(view[:SIGNATURE_BYTES]))
+        walker = _WALKERS.get(signature_type(bytes(view[:SIGNATURE_BYTES])))
         if walker is None:
             refuse_foreign(view)
         return walker(view, max_pixels=max_pixels)
 
 
-def _walker_for(start: bytes) -> Walker | None:
+def signature_type(start: bytes) -> str:
+    """The content type that a file's first `SIGNATURE_BYTES` announce, one of the accepted images, or ""."""
     if start.startswith(b"\xff\xd8\xff"):
-        return inspect_jpeg
+        return "image/jpeg"
     if start.startswith(b"\x89PNG\r\n\x1a\n"):
-        return inspect_png
+        return "image/png"
     if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
-        return inspect_webp
+        return "image/webp"
     if start.startswith((b"GIF87a", b"GIF89a")):
-        return inspect_gif
-    return None
+        return "image/gif"
+    return ""

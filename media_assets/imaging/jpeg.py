@@ -6,6 +6,7 @@ Bytes between segments are accepted up to `MAX_STRAY_BYTES`, since every decoder
 
 import re
 import struct
+from dataclasses import dataclass, replace
 
 from .exif import read_orientation
 from .facts import ImageFacts, InvalidImage, corrupt, require_size, truncated, upright_size
@@ -38,47 +39,112 @@ _SCAN_STOP = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
 _FILL = re.compile(rb"\xff*+")
 
 
+@dataclass(slots=True)
+class JpegSeen:
+    """What the segments so far have said. `is_whole` once the end mark was met."""
+
+    size: tuple[int, int] | None = None
+    orientation: int | None = None
+    has_tables: bool = False
+    scans: int = 0
+    stray_bytes: int = 0
+    fills_left: int = MAX_FILLS
+    is_whole: bool = False
+
+    @property
+    def facts(self) -> ImageFacts:
+        """The facts, of a picture that is there: raises `InvalidImage` for one without size or data."""
+        if self.size is None or not self.scans:
+            raise corrupt(NAME, "it holds no picture")
+        orientation = self.orientation or 1
+        return ImageFacts("image/jpeg", "jpg", *upright_size(*self.size, orientation), orientation=orientation)
+
+
 def inspect_jpeg(view: memoryview, *, max_pixels: int) -> ImageFacts:
     """Facts about the JPEG in `view`, which begins with its SOI marker. Raises `InvalidImage`."""
+    seen = JpegSeen()
     try:
-        return _walk(view, max_pixels)
+        _walk(seen, view, 2, max_pixels)
     except (IndexError, struct.error):
         raise truncated(NAME) from None
+    return seen.facts
 
 
-def _walk(view: memoryview, max_pixels: int) -> ImageFacts:
-    position, stray_bytes, scans, fills_left = 2, 0, 0, MAX_FILLS
-    orientation, size, has_tables = None, None, False
+def read_jpeg_head(view: memoryview, *, max_pixels: int) -> JpegSeen | None:
+    """What the first bytes of a JPEG say; None where its picture data does not begin within them.
+
+    An Exif block that follows the picture data does not count then; decoders look at none there either.
+    Raises `InvalidImage` for what no further bytes could put right.
+    """
+    seen = JpegSeen()
+    try:
+        _walk(seen, view, 2, max_pixels)
+    except (IndexError, struct.error):
+        pass
+    except InvalidImage as refusal:
+        if refusal.code != "truncated":
+            raise
+    return seen if seen.is_whole or seen.scans else None
+
+
+def read_jpeg_tail(seen: JpegSeen, view: memoryview, offset: int, *, max_pixels: int) -> ImageFacts | None:
+    """Facts, where the picture data goes on in `view`, the last bytes of the file, and ends in an end mark.
+
+    None where that cannot be said, as with a long trailer. Where `view` begins in the file, `offset`, does not matter.
+    """
+    rest = replace(seen, stray_bytes=0, fills_left=MAX_FILLS)
+    try:
+        position, rest.fills_left = _data_end(view, 0, rest.fills_left)
+        _walk(rest, view, position, max_pixels)
+    except (IndexError, struct.error, InvalidImage):
+        return None
+    return seen.facts
+
+
+def _walk(seen: JpegSeen, view: memoryview, position: int, max_pixels: int) -> None:
+    """Take every segment from `position` to the end mark."""
     for _ in range(MAX_SEGMENTS):
-        marker = _next_marker(view, position, stray_bytes)
-        stray_bytes += marker - position
+        marker = _next_marker(view, position, seen.stray_bytes)
+        seen.stray_bytes += marker - position
         code, position = view[marker + 1], marker + 2
         if code in _STANDALONE:
             continue
         if code == _EOI:
-            if size is None or not scans:
-                raise corrupt(NAME, "it holds no picture")
-            width, height = upright_size(*size, orientation or 1)
-            return ImageFacts("image/jpeg", "jpg", width, height, orientation=orientation or 1)
+            seen.is_whole = True
+            return
         end = _segment_end(view, code, position)
-        if code in _SHOWN_FRAMES:
-            if size is not None:
-                raise corrupt(NAME, "it describes its size twice")
-            size = _frame_size(view, position, end)
-            require_size(NAME, *size, 1, max_pixels=max_pixels)
-        elif code == _APP1 and orientation is None and bytes(view[position + 2 : position + 8]) == b"Exif\x00\x00":
-            orientation = read_orientation(view, position + 2, end)
-        elif code == _DQT:
-            has_tables = True
-        elif code == _SOS:
-            scans += 1
-            if size is None or not has_tables:
-                raise corrupt(NAME, "its picture data comes before the description of it")
-            if scans > MAX_SCANS:
-                raise corrupt(NAME, f"its picture data comes in more than {MAX_SCANS} layers")
-            end, fills_left = _scan_end(view, position, end, fills_left)
+        if code == _SOS:
+            end = _take_scan(seen, view, position, end)
+        else:
+            _take_segment(seen, view, code, position, end, max_pixels)
         position = end
     raise corrupt(NAME, f"it is cut into more than {MAX_SEGMENTS} pieces")
+
+
+def _take_segment(seen: JpegSeen, view: memoryview, code: int, start: int, end: int, max_pixels: int) -> None:
+    if code in _SHOWN_FRAMES:
+        if seen.size is not None:
+            raise corrupt(NAME, "it describes its size twice")
+        seen.size = _frame_size(view, start, end)
+        require_size(NAME, *seen.size, 1, max_pixels=max_pixels)
+    elif code == _APP1 and seen.orientation is None and bytes(view[start + 2 : start + 8]) == b"Exif\x00\x00":
+        seen.orientation = read_orientation(view, start + 2, end)
+    elif code == _DQT:
+        seen.has_tables = True
+
+
+def _take_scan(seen: JpegSeen, view: memoryview, start: int, end: int) -> int:
+    """Where the marker after the picture data is whose header is `view[start:end]`."""
+    if seen.size is None or not seen.has_tables:
+        raise corrupt(NAME, "its picture data comes before the description of it")
+    if seen.scans == MAX_SCANS:
+        raise corrupt(NAME, f"its picture data comes in more than {MAX_SCANS} layers")
+    _check_scan_header(view, start, end)
+    seen.scans += 1
+    data_end, seen.fills_left = _data_end(view, end, seen.fills_left)
+    if _end_of_fill(view, end) == data_end + 1:
+        raise corrupt(NAME, "its picture data is missing")
+    return data_end
 
 
 def _next_marker(view: memoryview, position: int, stray_bytes: int) -> int:
@@ -127,15 +193,15 @@ def _frame_size(view: memoryview, position: int, end: int) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _scan_end(view: memoryview, header: int, start: int, fills_left: int) -> tuple[int, int]:
-    """Where the marker is that ends the picture data beginning at `start`, and how many fills are still allowed.
-
-    The scan header is at `header` (T.81, B.2.3).
-    """
-    components = view[header + 2] if start - header > 2 else 0
-    if not 1 <= components <= 4 or start - header != 6 + 2 * components:
+def _check_scan_header(view: memoryview, start: int, end: int) -> None:
+    """T.81, B.2.3."""
+    components = view[start + 2] if end - start > 2 else 0
+    if not 1 <= components <= 4 or end - start != 6 + 2 * components:
         raise corrupt(NAME, "the description of its picture data is incomplete")
-    position = start
+
+
+def _data_end(view: memoryview, position: int, fills_left: int) -> tuple[int, int]:
+    """Where the marker is that ends the picture data at `position`, and how many fills are still allowed."""
     for left in range(fills_left, 0, -1):
         stop = _SCAN_STOP.search(view, position)
         if stop is None:
@@ -145,8 +211,6 @@ def _scan_end(view: memoryview, header: int, start: int, fills_left: int) -> tup
         if code == 0 or code in _RESTARTS:
             position = after_fill + 1
             continue
-        if stop.start() == start:
-            raise corrupt(NAME, "its picture data is missing")
         return after_fill - 1, left
     raise corrupt(NAME, "its picture data is full of padding")
 

@@ -4,6 +4,7 @@ Whatever follows the length that the file gives itself is accepted, as the speci
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .exif import read_orientation
@@ -19,6 +20,12 @@ _CHUNK_HEAD = struct.Struct("<4sI")
 _BITSTREAMS = (b"VP8 ", b"VP8L")
 _ANIMATION_FLAG, _EXIF_FLAG, _ALPHA_FLAG = 0x02, 0x08, 0x10
 _FRAME_HEAD_BYTES = 16
+_CHUNK_HEAD_BYTES = 8
+# The most that is read of a chunk's data when no part of it counts but its beginning: VP8X, VP8 and VP8L have 10.
+_LOOK_BYTES = 16
+
+# From a position in the file to bytes that hold it, and its index in them.
+Window = Callable[[int], tuple[memoryview, int]]
 
 
 @dataclass(slots=True)
@@ -41,21 +48,44 @@ class _Seen:
 
 def inspect_webp(view: memoryview, *, max_pixels: int) -> ImageFacts:
     """Facts about the WebP in `view`, which begins with RIFF, a length and WEBP. Raises `InvalidImage`."""
+    return inspect_webp_through(lambda position: (view, position), len(view), max_pixels=max_pixels)
+
+
+def inspect_webp_through(window: Window, size: int, *, max_pixels: int) -> ImageFacts:
+    """Facts about a WebP of `size` bytes. Raises `InvalidImage`.
+
+    `window` is asked for the start of each chunk and gives, of a still picture, `bytes_needed` from there on at least.
+    """
     try:
-        return _walk(view, max_pixels)
+        return _walk(window, size, max_pixels)
     except (IndexError, struct.error):
         raise truncated(NAME) from None
 
 
-def _walk(view: memoryview, max_pixels: int) -> ImageFacts:
-    (riff_length,) = struct.unpack_from("<I", view, 4)
+def is_animated(head: memoryview) -> bool:
+    """Whether the first bytes of a WebP announce an animation, whose frames lie anywhere in the file."""
+    return bytes(head[_RIFF_HEAD_BYTES:16]) == b"VP8X" and len(head) > 20 and bool(head[20] & _ANIMATION_FLAG)
+
+
+def bytes_needed(view: memoryview, index: int) -> int:
+    """How many bytes a walk over a still picture looks at from the chunk on that begins at `index`."""
+    if index + _CHUNK_HEAD_BYTES > len(view):
+        return _CHUNK_HEAD_BYTES + _LOOK_BYTES
+    kind, length = _CHUNK_HEAD.unpack_from(view, index)
+    return _CHUNK_HEAD_BYTES + int(length if kind == b"EXIF" else min(length, _LOOK_BYTES))
+
+
+def _walk(window: Window, size: int, max_pixels: int) -> ImageFacts:
+    view, index = window(0)
+    (riff_length,) = struct.unpack_from("<I", view, index + 4)
     file_end = 8 + riff_length
-    if file_end > len(view):
+    if file_end > size:
         raise truncated(NAME)
     seen = _Seen(max_pixels)
     position = _RIFF_HEAD_BYTES
     while position < file_end:
-        kind, start, end = _read_chunk(view, position, file_end)
+        view, index = window(position)
+        kind, start, end = _read_chunk(view, index, index + file_end - position)
         seen.count_chunk()
         if position == _RIFF_HEAD_BYTES:
             _take_first(seen, view, kind, start, end)
@@ -64,7 +94,7 @@ def _walk(view: memoryview, max_pixels: int) -> ImageFacts:
                 break
         else:
             _take_chunk(seen, view, kind, start, end)
-        position = end + (end - start) % 2
+        position += end - index + (end - start) % 2
     if seen.canvas is None or not seen.frames:
         raise corrupt(NAME, "it holds no picture")
     orientation = seen.orientation or 1

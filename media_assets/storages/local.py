@@ -8,11 +8,10 @@ asset is published and proves meanwhile whose file it is.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -21,12 +20,13 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
-from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
+from media_assets.errors import KeyTaken, ObjectMissing
 from media_assets.keys import is_safe_key
 from media_assets.storages.contract import MediaStorage, ObjectStat
+from media_assets.storages.disk import INCOMING, disk_errors, object_stat, sync
+from media_assets.storages.local_uploads import LocalDirectUploads
 
-INCOMING = ".incoming"
-logger = logging.getLogger(__name__)
+_COPY_BYTES = 1024 * 1024
 
 
 class LocalStorage(FileSystemStorage):
@@ -44,8 +44,10 @@ class LocalStorage(FileSystemStorage):
             raise SuspiciousFileOperation(f"{name!r} is not a safe key")
         return super().path(name)
 
-    def create(self, key: str, content: File[bytes], *, content_type: str, object_id: UUID) -> None:
-        with _disk_errors():
+    def create(
+        self, key: str, content: File[bytes], *, content_type: str, object_id: UUID, content_disposition: str = ""
+    ) -> None:
+        with disk_errors():
             if not self.owns(key, object_id):  # else: an earlier try of this very write came through
                 self._take_key(key, self._write_incoming(content, object_id))
 
@@ -58,63 +60,64 @@ class LocalStorage(FileSystemStorage):
         content_type: str,
         object_id: UUID,
         if_etag: str | None = None,
+        content_disposition: str = "",
     ) -> None:
         if not isinstance(source, LocalStorage):
             raise TypeError("copy works within one engine")
-        if if_etag is not None and source.stat(source_key).etag != if_etag:
-            raise ObjectMissing(source_key)
-        with _disk_errors():
+        with disk_errors():
             if self.owns(key, object_id):
                 return  # an earlier try of this very write came through
             incoming = self._new_incoming(object_id)
             try:
-                _link_or_copy(source.path(source_key), incoming)
-            except FileNotFoundError:
+                _copy_same(source.path(source_key), incoming, if_etag)
+            except (FileNotFoundError, NotADirectoryError):
+                incoming.unlink(missing_ok=True)
                 raise ObjectMissing(source_key) from None
             self._take_key(key, incoming)
 
     def settle(self, object_id: UUID) -> None:
-        with _disk_errors():
+        with disk_errors():
             self._incoming(object_id).unlink(missing_ok=True)
 
     def owns(self, key: str, object_id: UUID) -> bool:
-        with _disk_errors():
+        with disk_errors():
             with contextlib.suppress(FileNotFoundError):
                 return Path(self.path(key)).samefile(self._incoming(object_id))
             return False
 
     def stat(self, key: str) -> ObjectStat:
-        with _disk_errors():
+        with disk_errors():
             try:
-                return _stat(key, Path(self.path(key)).stat())
+                return object_stat(key, Path(self.path(key)).stat())
             except (FileNotFoundError, NotADirectoryError):
                 raise ObjectMissing(key) from None
 
     def delete(self, name: str) -> None:
-        with _disk_errors():
+        with disk_errors():
             Path(self.path(name)).unlink(missing_ok=True)
 
     def list_objects(self, prefix: str = "") -> Iterator[ObjectStat]:
         root = Path(self.location)
-        with _disk_errors():
+        with disk_errors():
             for folder, folders, names in os.walk(root):
                 folders[:] = sorted(name for name in folders if not name.startswith("."))
                 for name in sorted(names):
                     key = (Path(folder) / name).relative_to(root).as_posix()
                     if key.startswith(prefix) and not name.startswith("."):
-                        yield _stat(key, (Path(folder) / name).stat())
+                        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                            yield object_stat(key, (Path(folder) / name).stat())
 
     def leftovers(self, before: datetime) -> Iterator[UUID]:
         """Object ids whose incoming file is older than ``before``: what a crash left."""
         folder = Path(self.location) / INCOMING
-        with _disk_errors():
+        with disk_errors():
             for entry in os.scandir(folder) if folder.is_dir() else ():
                 with contextlib.suppress(ValueError, FileNotFoundError):
                     if entry.stat().st_ctime < before.timestamp():
                         yield UUID(entry.name)
 
     def open(self, name: str, mode: str = "rb") -> File[bytes]:
-        with _disk_errors():
+        with disk_errors():
             try:
                 return super().open(name, mode)
             except (FileNotFoundError, NotADirectoryError):
@@ -148,7 +151,7 @@ class LocalStorage(FileSystemStorage):
 
     def _take_key(self, key: str, incoming: Path) -> None:
         """Make ``incoming`` durable and link it to its key. Raises KeyTaken (and drops it) where the key is taken."""
-        _sync(incoming)
+        sync(incoming)
         target = Path(self.path(key))
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -156,7 +159,7 @@ class LocalStorage(FileSystemStorage):
         except FileExistsError:
             incoming.unlink(missing_ok=True)
             raise KeyTaken(key) from None
-        _sync(target.parent)
+        sync(target.parent)
 
 
 class PublicLocalStorage(LocalStorage):
@@ -165,10 +168,33 @@ class PublicLocalStorage(LocalStorage):
     alias = "local-public"
 
 
-class PrivateLocalStorage(LocalStorage):
-    """Files read only through signed URLs, ``/media/private/<key>?expires=…&signature=…``."""
+class PrivateLocalStorage(LocalDirectUploads, LocalStorage):
+    """Files read only through signed URLs, ``/media/private/<key>?expires=…&signature=…``; it takes upload forms."""
 
     alias = "local-private"
+
+    def delete(self, name: str) -> None:
+        super().delete(name)
+        self.prune(name)
+
+
+def _copy_same(source: str, target: Path, etag: str | None) -> None:
+    """``target`` becomes a second name, else a copy, of the file that ``source`` names at one moment: another may take
+    that name between a look and a link.
+
+    Raises FileNotFoundError where there is none, or (``etag`` given) not that one.
+    """
+    with Path(source).open("rb") as file:
+        found = os.fstat(file.fileno())
+        if etag is not None and object_stat(source, found).etag != etag:
+            raise FileNotFoundError(source)
+        with contextlib.suppress(OSError):  # a file system without links
+            os.link(source, target)
+            if os.path.samestat(found, target.stat()):
+                return
+            target.unlink()
+        with target.open("xb") as out:
+            shutil.copyfileobj(file, out, _COPY_BYTES)
 
 
 def _link_or_copy(source: str, target: Path) -> None:
@@ -179,28 +205,3 @@ def _link_or_copy(source: str, target: Path) -> None:
         raise
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _stat(key: str, found: os.stat_result) -> ObjectStat:
-    modified = datetime.fromtimestamp(found.st_mtime, UTC)
-    return ObjectStat(key, found.st_size, f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}", modified)
-
-
-@contextlib.contextmanager
-def _disk_errors() -> Iterator[None]:
-    """Full, read-only or forbidden disks are an unavailable storage; the log says which."""
-    try:
-        yield
-    except (KeyTaken, ObjectMissing):
-        raise
-    except OSError as error:
-        logger.error("Local media storage: %s. Check MEDIA_ROOT and PRIVATE_MEDIA_ROOT (space, permissions).", error)
-        raise StorageUnavailable from error

@@ -5,6 +5,7 @@ Imported only where an ``s3-…`` alias is used: boto3 takes 150 ms to import. O
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Iterator
 from functools import cached_property
@@ -18,6 +19,7 @@ from storages.backends.s3 import S3Storage
 from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
 from media_assets.storages.contract import MediaStorage, ObjectStat
 from media_assets.storages.s3_errors import NoSuchObject, PreconditionFailed, s3_errors
+from media_assets.storages.s3_uploads import S3DirectUploads
 
 OBJECT_ID = "asset-id"  # user metadata, x-amz-meta-asset-id
 
@@ -73,12 +75,14 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
         """The key within the bucket: ``key`` below this storage's location."""
         return f"{self.location}/{key}" if self.location else key
 
-    def create(self, key: str, content: File[bytes], *, content_type: str, object_id: UUID) -> None:
+    def create(
+        self, key: str, content: File[bytes], *, content_type: str, object_id: UUID, content_disposition: str = ""
+    ) -> None:
         content.seek(0)
         try:
             with s3_errors(self):
                 self.client.put_object(
-                    **self._written(key, content_type, object_id),
+                    **self._written(key, content_type, object_id, content_disposition),
                     Body=content,
                     ContentLength=content.size,
                     IfNoneMatch="*",
@@ -97,6 +101,7 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
         content_type: str,
         object_id: UUID,
         if_etag: str | None = None,
+        content_disposition: str = "",
     ) -> None:
         if not isinstance(source, S3MediaStorage):
             raise TypeError("copy works within one engine")
@@ -106,7 +111,7 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
         try:
             with s3_errors(self):
                 answer = self.client.copy_object(
-                    **self._written(key, content_type, object_id),
+                    **self._written(key, content_type, object_id, content_disposition),
                     **condition,
                     CopySource={"Bucket": source.bucket_name, "Key": source.object_key(source_key)},
                     MetadataDirective="REPLACE",
@@ -150,7 +155,8 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
 
     def stat(self, key: str) -> ObjectStat:
         found = self._head(key)
-        return ObjectStat(key, found["ContentLength"], found["ETag"].strip('"'), found["LastModified"])
+        etag = found["ETag"].strip('"')
+        return ObjectStat(key, found["ContentLength"], etag, found["LastModified"], _whole_sha256(found))
 
     def delete(self, name: str) -> None:
         with s3_errors(self):
@@ -199,12 +205,14 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
                 verify=self.verify,
             )
 
-    def _written(self, key: str, content_type: str, object_id: UUID) -> dict[str, Any]:
+    def _written(self, key: str, content_type: str, object_id: UUID, content_disposition: str) -> dict[str, Any]:
         """What every written object carries."""
+        disposition = {"ContentDisposition": content_disposition} if content_disposition else {}
         acl = {"ACL": self.default_acl} if self.default_acl else {}
         return {
             **self.object_parameters,
             **acl,
+            **disposition,
             "Bucket": self.bucket_name,
             "Key": self.object_key(key),
             "ContentType": content_type,
@@ -214,7 +222,9 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
     def _head(self, key: str) -> dict[str, Any]:
         try:
             with s3_errors(self):
-                head: dict[str, Any] = self.client.head_object(Bucket=self.bucket_name, Key=self.object_key(key))
+                head: dict[str, Any] = self.client.head_object(
+                    Bucket=self.bucket_name, Key=self.object_key(key), ChecksumMode="ENABLED"
+                )
                 return head
         except NoSuchObject:
             raise ObjectMissing(key) from None
@@ -226,8 +236,8 @@ class PublicMediaStorage(S3MediaStorage):
     alias = "s3-public"
 
 
-class PrivateMediaStorage(S3MediaStorage):
-    """Objects read only through presigned, expiring URLs; never an unsigned custom domain."""
+class PrivateMediaStorage(S3DirectUploads, S3MediaStorage):
+    """Objects read only through presigned, expiring URLs; never an unsigned custom domain. It takes direct uploads."""
 
     alias = "s3-private"
 
@@ -237,3 +247,10 @@ def _is_still(source: MediaStorage, key: str, etag: str) -> bool:
         return source.stat(key).etag == etag
     except ObjectMissing:
         return False
+
+
+def _whole_sha256(head: dict[str, Any]) -> str:
+    """Hexadecimal; empty where the store kept none, or one of parts ("…-3")."""
+    checksum = head.get("ChecksumSHA256", "")
+    whole = checksum and "-" not in checksum and head.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+    return base64.b64decode(checksum).hex() if whole else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PartialCredentialsError
 
-from media_assets.errors import StorageUnavailable
+from media_assets.errors import PartsRefused, StorageUnavailable, UploadGone
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,8 @@ class PreconditionFailed(Exception):
     """412, or the 409 of two conditional writes that met."""
 
 
+# Of uploads in parts: what a client's own list of parts can be wrong in (S3, CompleteMultipartUpload, errors).
+_PARTS = ("InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML")
 _CREDENTIALS = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or the instance role)."
 _REGION = "Set AWS_S3_REGION_NAME to the bucket's own region."
 _ACL = (
@@ -59,7 +61,8 @@ FIXES = {
 
 @contextlib.contextmanager
 def s3_errors(storage: Any) -> Iterator[None]:
-    """Turn botocore's errors into NoSuchObject, PreconditionFailed, or a logged StorageUnavailable.
+    """Turn botocore's errors into NoSuchObject, PreconditionFailed, UploadGone, PartsRefused, or, logged,
+    StorageUnavailable.
 
     Access denied on a look-up counts as unavailable, not as missing: without ``s3:ListBucket`` S3 says 403 for 404,
     and taking that for "not there" would lose files.
@@ -71,6 +74,10 @@ def s3_errors(storage: Any) -> Iterator[None]:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         if code in ("NoSuchKey", "404", "NotFound"):
             raise NoSuchObject from error
+        if code == "NoSuchUpload":
+            raise UploadGone from error
+        if code in _PARTS and error.operation_name == "CompleteMultipartUpload":
+            raise PartsRefused from error
         if code in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
             raise PreconditionFailed from error
         _log(storage, f"{code} ({status}) at {error.operation_name}", FIXES.get(code, ""))

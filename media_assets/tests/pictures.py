@@ -1,7 +1,9 @@
 """Pictures drawn for the tests of `media_assets.imaging`, and small ways to ask about them."""
 
 import io
+import os
 import random
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -9,6 +11,8 @@ from PIL import Image
 from media_assets.imaging import InvalidImage, inspect_image
 
 MAX_PIXELS = 1_000_000
+# Photos from real cameras, where a folder of them is at hand.
+PHOTOS = Path(os.environ.get("PHOTOS_DIR") or Path(__file__).resolve().parents[3] / "shared" / "photos")
 
 
 def drawn(mode: str = "RGB", size: tuple[int, int] = (48, 32), seed: int = 1) -> Image.Image:

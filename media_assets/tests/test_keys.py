@@ -6,7 +6,14 @@ from itertools import islice
 
 import pytest
 
-from media_assets.keys import display_filename, is_safe_key, key_candidates, object_filename
+from media_assets.keys import (
+    display_filename,
+    filename_extension,
+    is_safe_key,
+    key_candidates,
+    object_filename,
+    safe_filename,
+)
 
 RTL, ZWJ = "\u202e", "\u200d"
 
@@ -67,11 +74,56 @@ def test_no_name_at_all_leads_to_an_unsafe_key() -> None:
     for _ in range(3000):
         name = "".join(source.choices(letters, k=source.randrange(60)))
         stored, shown = object_filename(name, "jpg"), display_filename(name)
+        other = safe_filename(name, filename_extension(name))
+        assert is_safe_key(f"folder/{other}") and re.search(r"[^.]\.[a-z0-9]{1,10}$", other), name
+        assert other.isprintable() and not set(other) & set(" /\\\0\n\r\"'%?#&;:<>") and len(other.encode()) < 136, name
         assert is_safe_key(f"folder/{stored}"), name
         assert stored.endswith((".jpg", ".jpeg")) and len(stored.encode()) <= 130, name
         assert not set(stored) & set(" /\\\0\n\r\"'%?#&;:<>") and stored.isprintable(), name
         assert len(shown) <= 255 and not set(shown) & set("/\\\0\n\r" + RTL), name
         shown.encode()
+
+
+@pytest.mark.parametrize(
+    ("filename", "stored"),
+    [
+        ("Price List.PDF", "Price_List.pdf"),
+        ("a.php.pdf", "a_php.pdf"),
+        ("a.pdf.php", "a_pdf.php"),
+        ("a.html.php5.pdf", "a_html_php5.pdf"),
+        ("v1.2 final.pdf", "v1.2_final.pdf"),
+        ("report.2024.docx", "report.2024.docx"),
+        ("backup.tar.gz", "backup.tar.gz"),
+        ("back.php.TAR.xz", "back_php.tar.xz"),
+        (".tar.gz", "file.tar.gz"),
+        ("clip.jpeg.mp4", "clip_jpeg.mp4"),
+        ("photo.jpg", "photo.jpg"),
+        ("README", "README.bin"),
+        (".htaccess", "file.htaccess"),
+        (".env.", "env.bin"),
+        ("..", "file.bin"),
+        ("", "file.bin"),
+        ("../../etc/cron.d", "cron.d"),
+        ("C:\\fakepath\\film.mov", "film.mov"),
+        ("a\0b\r\n.txt", "ab.txt"),
+        (f"{RTL}fdp.exe", "fdp.exe"),
+        ("a.verylongextension", "a_verylongextension.bin"),
+        ("a.p\u0434f", "a_p\u0434f.bin"),
+        ("a" * 300 + ".mp4", "a" * 120 + ".mp4"),
+        ("\u00e9" * 100 + ".mp4", "\u00e9" * 60 + ".mp4"),
+    ],
+)
+def test_names_of_any_type(filename: str, stored: str) -> None:
+    assert safe_filename(filename, filename_extension(filename)) == stored
+
+
+def test_an_image_is_named_by_its_bytes() -> None:
+    assert safe_filename("a.php.PNG", "jpg") == object_filename("a.php.PNG", "jpg")
+
+
+@pytest.mark.parametrize("extension", ["", ".", "../x", "a/b", "Php.", "a b", "x" * 11])
+def test_an_extension_is_checked_again(extension: str) -> None:
+    assert safe_filename("name", extension) == "name.bin"
 
 
 def test_candidates_begin_with_the_plain_name_and_never_end() -> None:

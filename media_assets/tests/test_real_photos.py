@@ -1,15 +1,13 @@
 """The inspection on photos from real cameras, where a folder of them is at hand; `PHOTOS_DIR` names another one."""
 
-import os
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageOps
 
 from media_assets.imaging import InvalidImage, inspect_image
-from media_assets.tests.pictures import CUT_OFF, cut_refusals
+from media_assets.tests.pictures import CUT_OFF, PHOTOS, cut_refusals
 
-PHOTOS = Path(os.environ.get("PHOTOS_DIR") or Path(__file__).resolve().parents[3] / "shared" / "photos")
 MAX_PIXELS = 50_000_000
 
 if not PHOTOS.is_dir():

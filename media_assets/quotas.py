@@ -1,0 +1,56 @@
+"""How much one user may store, and have under way."""
+
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F, Sum
+from django.db.models.functions import Coalesce
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+
+from api.errors import Conflict
+from media_assets.models import LIVE_STATES, MediaAsset, State, Upload
+
+
+def stored_bytes(owner: Any) -> int:
+    """The bytes of everything of this user's that is stored, or being stored just now."""
+    counted = MediaAsset.objects.filter(owner=owner, state__in=(*LIVE_STATES, State.RESERVED))
+    return counted.aggregate(total=Sum("size"))["total"] or 0
+
+
+def require_quota(owner: Any, size: int) -> None:
+    """Raise Conflict where ``size`` more bytes do not fit."""
+    if settings.UPLOAD_QUOTA_BYTES and owner is not None:
+        _require_room(stored_bytes(owner), size)
+
+
+def room_for_upload(owner: Any, size: int | None) -> int:
+    """How many bytes one more upload may have. In: ``size``, what it has, or None for whatever fits.
+
+    Raises Conflict where there is no room, or too many uploads are under way. Call it in a transaction that holds the
+    user's row: then limits hold, whoever races.
+    """
+    if owner is None:
+        return sys.maxsize
+    waiting = Upload.objects.filter(owner=owner).outstanding(timezone.now())
+    if waiting.count() >= settings.UPLOAD_MAX_OUTSTANDING:
+        raise Conflict(
+            f"{settings.UPLOAD_MAX_OUTSTANDING} uploads are begun and not finished. Finish or delete some first.",
+            "too_many_uploads",
+        )
+    if not settings.UPLOAD_QUOTA_BYTES:
+        return sys.maxsize
+    announced = waiting.aggregate(total=Sum(Coalesce(F("declared_size"), F("max_file_size"))))["total"] or 0
+    return _require_room(stored_bytes(owner) + int(announced), size or 1)
+
+
+def _require_room(used: int, size: int) -> int:
+    quota = settings.UPLOAD_QUOTA_BYTES
+    if used + size > quota:
+        raise Conflict(
+            f"This file ({filesizeformat(size)}) does not fit: you store {filesizeformat(used)} "
+            f"of {filesizeformat(quota)}, uploads under way counted. Delete something first.",
+            "quota_exceeded",
+        )
+    return int(quota) - used

@@ -1,0 +1,158 @@
+"""Where an image or another file comes from before it is stored: a received file, a staged object, an upload."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import quote
+
+from django.core.files.uploadedfile import UploadedFile
+
+from api.errors import Conflict
+from api.fingerprints import file_sha256
+from media_assets.errors import ObjectMissing, upload_attached
+from media_assets.keys import object_filename
+from media_assets.models import MediaAsset, Upload
+from media_assets.storages import get_storage
+from media_assets.storages.contract import MediaStorage, ObjectStat
+
+logger = logging.getLogger(__name__)
+
+ImageSource: TypeAlias = "UploadedFile[Any] | Upload"
+
+
+class Source(Protocol):
+    """What the registry has to know of a file before it is written, and how to write it."""
+
+    @property
+    def filename(self) -> str:
+        """The client's name for it."""
+
+    @property
+    def key_name(self) -> str:
+        """The safe one."""
+
+    @property
+    def content_type(self) -> str: ...
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal, or empty."""
+
+    @property
+    def width(self) -> int | None:
+        """Pixels, upright."""
+
+    @property
+    def height(self) -> int | None: ...
+
+    @property
+    def upload(self) -> Upload | None:
+        """What is used up when the asset is published."""
+
+    def write(self, storage: MediaStorage, asset: MediaAsset) -> None:
+        """Make the object at ``asset.key``. Raises KeyTaken, ObjectMissing, StorageUnavailable."""
+
+
+class ReceivedFile:
+    """A file that came through the application, validated by ImageUploadField."""
+
+    upload = None
+
+    def __init__(self, file: UploadedFile[Any]) -> None:
+        facts: Any = file.facts  # type: ignore[attr-defined]
+        self._file = file
+        self.filename = file.name or ""
+        self.key_name = object_filename(self.filename, facts.extension)
+        self.content_type: str = facts.content_type
+        self.size = file.size or 0
+        self.sha256 = file_sha256(file)
+        self.width, self.height = facts.width, facts.height
+
+    def write(self, storage: MediaStorage, asset: MediaAsset) -> None:
+        self._file.seek(0)
+        storage.create(asset.key, self._file, content_type=self.content_type, object_id=asset.object_id)
+
+
+@dataclass
+class StoredObject:
+    """An object in a private storage, to be copied within it, as it was when it had this ETag."""
+
+    storage: MediaStorage
+    stat: ObjectStat
+    filename: str
+    key_name: str
+    content_type: str
+    sha256: str
+    width: int | None
+    height: int | None
+    upload: Upload | None = None
+
+    @property
+    def size(self) -> int:
+        return self.stat.size
+
+    def write(self, storage: MediaStorage, asset: MediaAsset) -> None:
+        storage.copy(
+            asset.key,
+            source=self.storage,
+            source_key=self.stat.key,
+            content_type=self.content_type,
+            object_id=asset.object_id,
+            if_etag=self.stat.etag,
+            content_disposition=disposition(self.content_type, self.filename, self.width),
+        )
+
+
+class CompleteUpload:
+    """A complete upload: its object is copied within the storage, or read where new files go to another engine."""
+
+    def __init__(self, upload: Upload) -> None:
+        asset = upload.asset
+        if asset is None:
+            raise upload_attached()
+        self.upload = upload
+        self._asset = asset
+        self.filename = upload.original_filename
+        self.key_name = object_filename(self.filename, asset.key.rpartition(".")[2])
+        self.content_type, self.size, self.sha256 = asset.content_type, asset.size, asset.sha256
+        self.width, self.height = asset.width, asset.height
+
+    def write(self, storage: MediaStorage, asset: MediaAsset) -> None:
+        try:
+            self._copy(storage, asset)
+        except ObjectMissing:  # another request attached or deleted it meanwhile
+            if not Upload.objects.attachable().filter(pk=self.upload.pk).exists():
+                raise upload_attached() from None
+            logger.error("The object of upload %s is gone from %s.", self.upload.upload_id, self._asset.storage)
+            raise Conflict("The uploaded file is lost. Upload it again.", "upload_lost") from None
+
+    def _copy(self, storage: MediaStorage, asset: MediaAsset) -> None:
+        source = get_storage(self._asset.storage)
+        how: dict[str, Any] = {"content_type": self.content_type, "object_id": asset.object_id}
+        if _engine(source) == _engine(storage):
+            storage.copy(asset.key, source=source, source_key=self._asset.key, **how)
+            return
+        with source.open(self._asset.key) as file:
+            storage.create(asset.key, file, **how)
+
+
+def source_of(source: ImageSource) -> Source:
+    """The source that a field's validated value stands for. Raises Conflict for an upload that is attached already."""
+    return CompleteUpload(source) if isinstance(source, Upload) else ReceivedFile(source)
+
+
+def disposition(content_type: str, filename: str, width: int | None) -> str:
+    """How a browser treats it: pictures that were looked into are shown, all else is saved (RFC 6266)."""
+    if width is not None:
+        return ""
+    return f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def _engine(storage: MediaStorage) -> str:
+    return storage.alias.partition("-")[0]
