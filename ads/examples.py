@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample
 
 from ads.serializers import AdImageSerializer, AdSerializer
+from media_assets.examples import UPLOAD_ID
 
 MULTIPART, JSON = "multipart/form-data", "application/json"
 _NEW = {
@@ -63,6 +64,12 @@ _FILE = OpenApiExample(
     media_type=MULTIPART,
     request_only=True,
 )
+_UPLOADED = OpenApiExample(
+    "A picture that was uploaded before",
+    {"upload_id": UPLOAD_ID, "alt_text": "iPhone front view"},
+    media_type=JSON,
+    request_only=True,
+)
 
 
 def written(operation_id: str, status_code: int = 200, **more: Any) -> dict[str, Any]:
@@ -73,5 +80,6 @@ def written(operation_id: str, status_code: int = 200, **more: Any) -> dict[str,
 
 def uploaded(operation_id: str, **more: Any) -> dict[str, Any]:
     """``extend_schema`` arguments of what takes a picture and answers the image."""
-    answer = {"responses": {201: AdImageSerializer}, "examples": [_FILE, IMAGE]}
-    return {"operation_id": operation_id, "request": {MULTIPART: AdImageSerializer}, **answer, **more}
+    answer = {"responses": {201: AdImageSerializer}, "examples": [_FILE, _UPLOADED, IMAGE]}
+    sent = {MULTIPART: AdImageSerializer, JSON: AdImageSerializer}
+    return {"operation_id": operation_id, "request": sent, **answer, **more}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from rest_framework.exceptions import NotFound
 
@@ -15,6 +14,7 @@ from api.idempotency import Claim
 from media_assets.gallery import next_order, require_each_once, require_room
 from media_assets.models import MediaAsset
 from media_assets.services import asset_publish, stored_image, stored_images
+from media_assets.sources import ImageSource
 
 
 class ImageChanges(TypedDict, total=False):
@@ -27,11 +27,11 @@ class ImageChanges(TypedDict, total=False):
 class NewImage(ImageChanges):
     """``image`` comes validated from ImageUploadField; without an ``order`` it stands after the last."""
 
-    image: UploadedFile[Any]
+    image: ImageSource
 
 
 def image_add(
-    *, ad: Ad, image: UploadedFile[Any], alt_text: str = "", order: int | None = None, claim: Claim | None = None
+    *, ad: Ad, image: ImageSource, alt_text: str = "", order: int | None = None, claim: Claim | None = None
 ) -> AdImage:
     """A new image of the ad, stored, its ``claim`` completed, or nothing at all. It belongs to the ad's owner.
 

@@ -7,6 +7,7 @@ from rest_framework.fields import empty
 
 from ads.models import MAX_IMAGES, MIN_PRICE, PRICE_DECIMALS, PRICE_DIGITS, Ad, AdImage
 from api.serializers import StrictFieldsMixin
+from media_assets.fields import UploadIdMixin
 from media_assets.gallery import ImageIdsField, OrderField, StoredImageField
 from media_assets.rendering import MediaRenderer
 from media_assets.serializers import MediaField, MediaUrlField
@@ -41,10 +42,10 @@ class AdImageChangeSerializer(StrictFieldsMixin, serializers.ModelSerializer[AdI
         fields = ["alt_text", "order"]
 
 
-class AdImageSerializer(AdImageChangeSerializer):
+class AdImageSerializer(UploadIdMixin, AdImageChangeSerializer):
     """Takes instances with ``image``; needs ``request``."""
 
-    image = StoredImageField(help_text="The picture's file going in, its storage key coming out.")
+    image = StoredImageField(help_text="The picture's file (or an `upload_id`) going in, its storage key coming out.")
     image_url = MediaUrlField(source="image", read_only=True)
     order = OrderField(required=False, help_text="Its place, from 0; left out: after the last.")
     media = MediaField(source="image", read_only=True)

@@ -72,6 +72,8 @@ class Schema(AutoSchema):
         operation: dict[str, Any] | None = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation is None:
             return None
+        if method == "POST" and "requestBody" in operation:
+            operation["requestBody"]["required"] = True  # also where one of two fields is enough
         answers = operation["responses"]
         for status, answer in answers.items():
             links = ("Link",) if status == "200" and method == "GET" and self._is_paged() else ()

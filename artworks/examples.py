@@ -7,6 +7,7 @@ from rest_framework import status
 
 from api.openapi import IDEMPOTENCY_KEY
 from artworks.serializers import ArtWorkSerializer
+from media_assets.examples import UPLOAD_ID
 
 MULTIPART, JSON = "multipart/form-data", "application/json"
 _NEW = {
@@ -73,6 +74,12 @@ _OBJECT = OpenApiExample(
     media_type=JSON,
     request_only=True,
 )
+_UPLOADED = OpenApiExample(
+    "With a picture that was uploaded before",
+    {**_NEW, "upload_id": UPLOAD_ID},
+    media_type=JSON,
+    request_only=True,
+)
 LIKED = OpenApiExample("Liked", {"is_liked": True, "likes_count": 1}, response_only=True)
 NOT_LIKED = OpenApiExample("Not liked", {"is_liked": False, "likes_count": 0}, response_only=True)
 _NEW_REVIEW = {"rating": 5, "text": "The light on the ridge is very well seen."}
@@ -96,5 +103,5 @@ def written(operation_id: str, status_code: int = status.HTTP_200_OK) -> dict[st
         "parameters": [IDEMPOTENCY_KEY] if status_code == status.HTTP_201_CREATED else [],
         "request": {MULTIPART: ArtWorkSerializer, JSON: ArtWorkSerializer},
         "responses": {status_code: ArtWorkSerializer},
-        "examples": [_FORM, _OBJECT, ARTWORK],
+        "examples": [_FORM, _OBJECT, _UPLOADED, ARTWORK],
     }

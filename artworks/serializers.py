@@ -8,7 +8,7 @@ from rest_framework import serializers
 from api.serializers import StrictFieldsMixin
 from artworks.models import MAX_TEXT_LENGTH, ArtWork, Review
 from artworks.tags import tags_text, validate_tags
-from media_assets.fields import ImageUploadField
+from media_assets.fields import ImageUploadField, UploadIdMixin
 from media_assets.rendering import MediaRenderer
 from media_assets.serializers import MediaField
 from users.serializers import AuthorSerializer
@@ -37,14 +37,16 @@ class TagsField(serializers.CharField):
         return tags_text(super().to_internal_value(data))
 
 
-class ArtWorkSerializer(StrictFieldsMixin, serializers.Serializer[ArtWork]):
+class ArtWorkSerializer(UploadIdMixin, StrictFieldsMixin, serializers.Serializer[ArtWork]):
     """Takes instances with ``is_liked`` (``ArtWorkQuerySet.with_is_liked``), author and image; needs ``request``."""
 
     # No ModelSerializer: it makes its fields anew for every request, which takes longer than validating them.
     id = serializers.IntegerField(read_only=True)
     title = serializers.CharField(max_length=255)
     description = serializers.CharField(max_length=MAX_TEXT_LENGTH, required=False, allow_blank=True)
-    image = RemovableImageField(help_text="The picture's file going in, its storage key coming out.")
+    image = RemovableImageField(
+        help_text="The picture's file (or an `upload_id`) going in, its storage key coming out."
+    )
     image_url = serializers.URLField(
         max_length=1000,
         required=False,

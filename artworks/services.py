@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypedDict
 
-from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import NotAuthenticated, NotFound
 
@@ -19,6 +18,7 @@ from api.idempotency import Claim
 from artworks.models import ArtWork, ArtWorkTag, Like, Review
 from artworks.tags import tags_by_key, tags_text
 from media_assets.services import asset_publish, assets_discard, stored_image
+from media_assets.sources import ImageSource
 from users.models import User
 
 FOLDER = "artworks"
@@ -33,7 +33,7 @@ class ArtWorkChanges(TypedDict, total=False):
     dimensions: str
     tags: str
     image_url: str
-    image: UploadedFile[Any] | None
+    image: ImageSource | None
 
 
 def artwork_create(
@@ -45,7 +45,7 @@ def artwork_create(
     dimensions: str = "",
     tags: str = "",
     image_url: str = "",
-    image: UploadedFile[Any] | None = None,
+    image: ImageSource | None = None,
     claim: Claim | None = None,
 ) -> ArtWork:
     """A new artwork with its image stored and its ``claim`` completed, or nothing at all.

@@ -2,6 +2,8 @@
 
 from drf_spectacular.utils import OpenApiExample
 
+from media_assets.examples import UPLOAD_ID
+
 MULTIPART, JSON = "multipart/form-data", "application/json"
 _PATH = "/media/private/images/1/3f0c8a4e-5f0b-4f4b-9a53-8f1d4a1f2b6c_filename.jpg?expires=1705318500&signature=dGhl"
 _URL = f"http://localhost:8000{_PATH}"
@@ -36,5 +38,8 @@ IMAGE = OpenApiExample(
 )
 NEW = OpenApiExample(
     "A new image", {"image": "(the bytes of filename.jpg)", **_TEXT}, media_type=MULTIPART, request_only=True
+)
+NEW_UPLOADED = OpenApiExample(
+    "An image that was uploaded before", {"upload_id": UPLOAD_ID, **_TEXT}, media_type=JSON, request_only=True
 )
 CHANGE = OpenApiExample("Other words", _TEXT, request_only=True)

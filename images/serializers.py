@@ -7,7 +7,7 @@ from rest_framework import serializers
 from api.serializers import StrictFieldsMixin
 from images.models import LibraryImage
 from images.rows import field_url
-from media_assets.fields import ImageUploadField
+from media_assets.fields import ImageUploadField, UploadIdMixin
 from media_assets.rendering import MediaRenderer, base_url
 from media_assets.serializers import MediaField, MediaUrlField
 from users.auth_serializers import AccountSerializer
@@ -24,11 +24,13 @@ class LibraryFileField(ImageUploadField):
         return field_url(url, value.storage, base_url(request._request))
 
 
-class LibraryImageSerializer(StrictFieldsMixin, serializers.ModelSerializer[LibraryImage]):
+class LibraryImageSerializer(UploadIdMixin, StrictFieldsMixin, serializers.ModelSerializer[LibraryImage]):
     """Takes instances with ``user`` and ``image``; needs ``request`` in its context."""
 
     user = AccountSerializer(read_only=True)
-    image = LibraryFileField(help_text="The picture's file going in, its URL coming out: on disk without the host.")
+    image = LibraryFileField(
+        help_text="The picture's file (or an `upload_id`) going in, its URL coming out: on disk without the host."
+    )
     image_url = MediaUrlField(source="image", read_only=True)
     media = MediaField(source="image", read_only=True)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, TypedDict
 from uuid import uuid4
 
-from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import NotAuthenticated, NotFound
 
@@ -13,6 +12,7 @@ from api.idempotency import Claim
 from images.models import LibraryImage
 from media_assets.models import Visibility
 from media_assets.services import asset_publish, assets_discard, stored_images
+from media_assets.sources import ImageSource
 from users.models import User
 
 
@@ -21,11 +21,11 @@ class LibraryImageChanges(TypedDict, total=False):
 
     title: str
     description: str
-    image: UploadedFile[Any]
+    image: ImageSource
 
 
 def library_image_create(
-    *, user: User, image: UploadedFile[Any], title: str = "", description: str = "", claim: Claim | None = None
+    *, user: User, image: ImageSource, title: str = "", description: str = "", claim: Claim | None = None
 ) -> LibraryImage:
     """A new image in the user's library, stored, with its ``claim`` completed; or nothing at all.
 

@@ -70,9 +70,9 @@ class LibraryImageViewSet(viewsets.GenericViewSet[LibraryImage]):
     @extend_schema(
         operation_id="images_upload",
         parameters=[IDEMPOTENCY_KEY],
-        request={examples.MULTIPART: LibraryImageSerializer},
+        request={examples.MULTIPART: LibraryImageSerializer, examples.JSON: LibraryImageSerializer},
         responses={201: LibraryImageSerializer},
-        examples=[examples.NEW, examples.IMAGE],
+        examples=[examples.NEW, examples.NEW_UPLOADED, examples.IMAGE],
     )
     def upload(self, request: Request) -> Response:
         """Add an image to the caller's library."""

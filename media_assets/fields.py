@@ -1,30 +1,47 @@
-"""The field that accepts an image: its bytes decide, never its name or the client's header."""
+"""The field that accepts an image: its bytes decide, never its name or the client's header; and the field that names
+a complete upload in its place."""
 
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.utils import Direction, extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from media_assets.imaging import ImageFacts, InvalidImage, inspect_image
+from media_assets.models import Upload
+from media_assets.sources import ImageSource
+from media_assets.uploads.attaching import as_upload_id, attachable, uploads_by_id
+
+UPLOAD_ID = "upload_id"
+_FILE_OR_UPLOAD = "Send a file or an upload_id, not both."
 
 
 class ImageUploadField(serializers.FileField):
-    """A JPEG, PNG, WebP or GIF within the limits of ``/api/media/config/``.
+    """A JPEG, PNG, WebP or GIF within the limits of ``/api/media/config/``, or the id of the caller's upload of one.
 
-    The validated value is the uploaded file with ``facts`` (ImageFacts) attached, as ``stored_image`` wants it.
+    The validated value is what ``stored_image`` wants: the uploaded file with ``facts`` (ImageFacts) attached, or the
+    Upload. An id needs ``request`` in the serializer's context. Raises what ``attachable`` raises besides.
     """
 
     default_error_messages = {
-        "not_a_file": "Send the image as a file in a multipart/form-data request.",
+        "not_a_file": "Send the image as a file in a multipart/form-data request, or name a complete upload by its "
+        "upload_id.",
         "too_large": "The file has {size} bytes; at most {limit} are accepted. Send a smaller one.",
     }
 
-    def to_internal_value(self, data: Any) -> UploadedFile[Any]:
+    def to_internal_value(self, data: Any) -> ImageSource:  # type: ignore[override]
+        if as_upload_id(data) is not None and "request" in self.context:
+            found = uploads_by_id([data], self.context["request"].user)
+            return attachable(next(iter(found.values()), None))
         if not isinstance(data, UploadedFile):
             self.fail("not_a_file")
         limit = settings.MEDIA_MAX_SIZE_BYTES
@@ -35,6 +52,79 @@ class ImageUploadField(serializers.FileField):
         except InvalidImage as refusal:
             raise serializers.ValidationError(refusal.message, code=refusal.code) from None
         return data
+
+
+@extend_schema_field({"type": "string", "format": "uuid"})
+class UploadIdField(serializers.Field[Any, Any, Any, Any]):
+    """The id of a complete upload of the caller's own; null and the empty string say nothing.
+
+    The validated value is the Upload. Needs ``request`` in the serializer's context. Raises what ``attachable`` raises.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"write_only": True, "required": False, **kwargs})
+        self._found: dict[UUID, Upload] | None = None
+
+    def look_up(self, upload_ids: Iterable[Any]) -> None:
+        """Fetch all of these at once, before they are validated one by one."""
+        self._found = uploads_by_id(upload_ids, self.context["request"].user)
+
+    def get_value(self, dictionary: Any) -> Any:
+        return empty if is_blank(dictionary.get(self.field_name)) else super().get_value(dictionary)
+
+    def to_internal_value(self, data: Any) -> Upload:
+        if self._found is None:
+            self.look_up([data])
+        upload_id = as_upload_id(data)
+        return attachable(None if upload_id is None else cast(Any, self._found).get(upload_id))
+
+
+class UploadFormMixin:
+    """For serializers in whose forms uploads may stand for the file or files of the required ``image_field``."""
+
+    image_field = "image"
+
+
+class UploadIdMixin(UploadFormMixin):
+    """For serializers of forms with one image: ``upload_id`` may stand in the place of the file.
+
+    It stands before the serializer class. ``image_field`` names the ImageUploadField, under whose name the validated
+    data hold the file or the Upload. Needs ``request`` in its context.
+    """
+
+    def get_fields(self) -> dict[str, Any]:
+        help_text = f"A complete upload of yours, in the place of `{self.image_field}`."
+        return {**super().get_fields(), UPLOAD_ID: UploadIdField(help_text=help_text)}  # type: ignore[misc]
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Validated values. Raises ValidationError, and what ``attachable`` raises."""
+        named = isinstance(data, Mapping) and not is_blank(data.get(UPLOAD_ID))
+        if named and not is_blank(data.get(self.image_field)):
+            raise serializers.ValidationError({UPLOAD_ID: [_FILE_OR_UPLOAD]}, code="file_and_upload")
+        self.fields[self.image_field].read_only = named  # type: ignore[attr-defined]  # the upload stands for it
+        values = super().to_internal_value(data)  # type: ignore[misc]
+        if named:
+            values[self.image_field] = values.pop(UPLOAD_ID)
+        return values
+
+
+class UploadFormExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """To OpenAPI the image of such a form may be left out."""
+
+    target_class = UploadFormMixin
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Direction) -> Any:
+        """The serializer's schema."""
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        if direction == "request" and "required" in schema:
+            schema["required"] = [name for name in schema["required"] if name != self.target.image_field]
+        return schema
+
+
+def is_blank(value: Any) -> bool:
+    """Whether a form or JSON says nothing with this value of a field."""
+    return value is None or value == "" or value == []
 
 
 def inspect_upload(file: UploadedFile[Any]) -> ImageFacts:

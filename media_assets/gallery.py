@@ -4,18 +4,23 @@ Whoever writes such rows holds a lock on the resource's own row: then orders and
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Max, QuerySet
+from django.utils.datastructures import MultiValueDict
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from api.converters import MAX_ID
-from media_assets.fields import ImageUploadField
+from media_assets.fields import ImageUploadField, UploadFormMixin, UploadIdField, is_blank
 from media_assets.keys import display_filename
+from media_assets.models import Upload
+from media_assets.sources import ImageSource
 
 MAX_ORDER = 32_767  # of a PositiveSmallIntegerField
+IMAGES, UPLOAD_IDS = "images", "upload_ids"
 
 
 class StoredImageField(ImageUploadField):
@@ -70,6 +75,71 @@ class ImageFilesField(NumberedListField):
     def label_of(self, index: int, item: Any) -> str:
         name = display_filename(item.name or "") if isinstance(item, UploadedFile) else ""
         return super().label_of(index, item) + (f" ({name})" if name else "")
+
+
+class UploadIdsField(NumberedListField):
+    """Ids of complete uploads of the caller's own, under one name; the validated value is a list of Upload.
+
+    Needs ``request`` in the serializer's context. Raises what ``attachable`` raises.
+    """
+
+    item_name = "Id"
+    child = UploadIdField(write_only=False)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"write_only": True, "required": False, **kwargs})
+
+    def get_value(self, dictionary: Any) -> Any:
+        sent = sent_values(dictionary, self.field_name or "")
+        return empty if is_blank(sent) else sent
+
+    def run_child_validation(self, data: Any) -> list[Any]:
+        items = list(data)
+        self.child.look_up(items[: self.max_length])
+        return super().run_child_validation(items)
+
+
+class UploadIdsMixin(UploadFormMixin):
+    """For serializers of forms with ``images`` (ImageFilesField): ``upload_ids`` may stand beside the files, or in
+    their place.
+
+    It stands before the serializer class. The validated ``images`` hold the files, then the Uploads; the field's
+    ``max_length`` counts both. Needs ``request`` in its context.
+    """
+
+    image_field = IMAGES
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()  # type: ignore[misc]
+        help_text = f"Complete uploads of yours, after the files of `{IMAGES}` or in their place."
+        return {**fields, UPLOAD_IDS: UploadIdsField(max_length=fields[IMAGES].max_length, help_text=help_text)}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Validated values. Raises ValidationError, and what ``attachable`` raises."""
+        images: Any = self.fields[IMAGES]  # type: ignore[attr-defined]
+        named = isinstance(data, Mapping) and not is_blank(sent_values(data, UPLOAD_IDS))
+        images.read_only = named and is_blank(sent_values(data, IMAGES))  # the uploads stand for them
+        values = super().to_internal_value(data)  # type: ignore[misc]
+        values[IMAGES] = [*values.get(IMAGES, ()), *values.pop(UPLOAD_IDS, ())]
+        _require_few_and_once(values[IMAGES], images.max_length, UPLOAD_IDS if named else IMAGES)
+        return values
+
+
+def sent_values(data: Any, name: str) -> Any:
+    """What a form or JSON says under a name that may repeat; a form's empty values are left out."""
+    if isinstance(data, MultiValueDict):
+        return [value for value in data.getlist(name) if value != ""]
+    return data.get(name)
+
+
+def _require_few_and_once(images: list[ImageSource], limit: int, field: str) -> None:
+    """Raises ValidationError on ``field``."""
+    if len(images) > limit:
+        message = f"There are {len(images)} images, files and uploads together; at most {limit} are taken at once."
+        raise serializers.ValidationError({field: [message]})
+    named = Counter(str(image.upload_id) for image in images if isinstance(image, Upload))
+    if repeated := [upload_id for upload_id, times in named.items() if times > 1]:
+        raise serializers.ValidationError({field: [f"Named more than once: {', '.join(repeated)}."]})
 
 
 class ImageIdsField(NumberedListField):

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 
 from api.openapi import IDEMPOTENCY_KEY
+from media_assets.examples import UPLOAD_ID, UPLOAD_IDS
 from properties.serializers import (
     BulkUploadSerializer,
     ExpirationSerializer,
@@ -84,13 +85,21 @@ def _form(title: str, fields: dict[str, Any]) -> OpenApiExample:
     return OpenApiExample(title, fields, media_type=MULTIPART, request_only=True)
 
 
+def _body(title: str, fields: dict[str, Any]) -> OpenApiExample:
+    return OpenApiExample(title, fields, media_type=JSON, request_only=True)
+
+
 def _several(serializer: type[UploadSerializer], more: dict[str, Any]) -> dict[str, Any]:
-    fields = {"images": _FILES, **more, "caption": _CAPTION, "is_main": True}
+    fields = {**more, "caption": _CAPTION, "is_main": True}
     return {
         "parameters": [IDEMPOTENCY_KEY],
-        "request": {MULTIPART: serializer},
+        "request": {MULTIPART: serializer, JSON: serializer},
         "responses": {201: PropertyImageSerializer(many=True), 400: _NO_IMAGES},
-        "examples": [_form("Two images", fields), _ANSWER],
+        "examples": [
+            _form("Two images", {"images": _FILES, **fields}),
+            _body("Two images that were uploaded before", {"upload_ids": UPLOAD_IDS, **fields}),
+            _ANSWER,
+        ],
     }
 
 
@@ -102,7 +111,8 @@ _CHANGED: dict[str, Any] = {
     "responses": {200: PropertyImageSerializer},
     "examples": [
         _form("Another picture", {**_CHANGE, "image": "(the bytes of image2.jpg)"}),
-        OpenApiExample("Words only", _CHANGE, media_type=JSON, request_only=True),
+        _body("Words only", _CHANGE),
+        _body("Another picture that was uploaded before", {"upload_id": UPLOAD_ID}),
         _ANSWER,
     ],
 }
@@ -113,7 +123,7 @@ _CANNOT_SIGN = OpenApiResponse(
 )
 _NO_IMAGES = OpenApiResponse(
     {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("ValidationErrors", "Error", "PrintedError")]},
-    "A field or the whole request is not valid; `error` where nothing was sent as `images`.",
+    "A field or the whole request is not valid; `error` where nothing was sent as `images` or `upload_ids`.",
     [
         OpenApiExample("A field", {"object_id": ["This field is required."]}),
         OpenApiExample("No file", {"error": "No images provided", "code": "no_images"}),
@@ -128,9 +138,13 @@ IMAGE_OPERATIONS: dict[str, Any] = {
     "create": _named(
         "property_images_create",
         parameters=[IDEMPOTENCY_KEY],
-        request={MULTIPART: PropertyImageSerializer},
+        request={MULTIPART: PropertyImageSerializer, JSON: PropertyImageSerializer},
         responses={201: PropertyImageSerializer},
-        examples=[_form("A new image", {"image": "(the bytes of image1.jpg)", **_NEW}), _ANSWER],
+        examples=[
+            _form("A new image", {"image": "(the bytes of image1.jpg)", **_NEW}),
+            _body("An image that was uploaded before", {"upload_id": UPLOAD_ID, **_NEW}),
+            _ANSWER,
+        ],
     ),
     "update": _named("property_images_update", **_CHANGED),
     "partial_update": _named("property_images_partial_update", **_CHANGED),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
-from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from rest_framework.exceptions import NotFound
 
@@ -20,6 +19,7 @@ from api.idempotency import Claim
 from media_assets.gallery import MAX_ORDER, next_order, require_room
 from media_assets.models import MediaAsset, Visibility
 from media_assets.services import asset_publish, assets_discard, stored_images
+from media_assets.sources import ImageSource
 from properties.main_images import ensure_main, locked_house, make_main, step_down
 from properties.models import MAX_IMAGES, House, HouseForRent, HouseForSale, PropertyImage
 from properties.services import house_write
@@ -30,7 +30,7 @@ from users.models import User
 class NewImage:
     """An image to add: ``image`` as ImageUploadField validated it; ``order`` None is after all others."""
 
-    image: UploadedFile[Any]
+    image: ImageSource
     caption: str = ""
     is_main: bool = False
     order: int | None = None
@@ -43,7 +43,7 @@ class ImageChanges(TypedDict, total=False):
     main one; without another it stays.
     """
 
-    image: UploadedFile[Any]
+    image: ImageSource
     caption: str
     is_main: bool
     order: int
@@ -171,7 +171,7 @@ def _require_room(house: House, images: Sequence[NewImage], field: str) -> None:
 
 
 @contextmanager
-def _stored(house: House, files: Sequence[UploadedFile[Any]]) -> Iterator[list[MediaAsset]]:
+def _stored(house: House, files: Sequence[ImageSource]) -> Iterator[list[MediaAsset]]:
     """``stored_images`` for a house: private whatever the site's default, under a name that tells nothing.
 
     Raises NotFound where the house's owner was erased meanwhile, and so the house.

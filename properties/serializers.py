@@ -7,7 +7,8 @@ from rest_framework import serializers
 
 from api.converters import MAX_ID
 from api.serializers import StrictFieldsMixin
-from media_assets.gallery import ImageFilesField, OrderField, StoredImageField
+from media_assets.fields import UploadIdMixin
+from media_assets.gallery import ImageFilesField, OrderField, StoredImageField, UploadIdsMixin
 from media_assets.serializers import MediaField, MediaUrlField
 from properties.models import HOUSE_MODELS, MAX_ROOMS, HouseForRent, HouseForSale, PropertyImage
 from properties.secure_urls import MAX_EXPIRATION_SECONDS
@@ -38,12 +39,12 @@ class HouseReferenceSerializer(StrictFieldsMixin, serializers.Serializer[dict[st
         return {**attrs, "house": house}
 
 
-class PropertyImageSerializer(StrictFieldsMixin, serializers.ModelSerializer[PropertyImage]):
+class PropertyImageSerializer(UploadIdMixin, StrictFieldsMixin, serializers.ModelSerializer[PropertyImage]):
     """Takes instances with ``image``; needs ``request`` in its context."""
 
     content_type = serializers.ChoiceField(choices=list(HOUSE_MODELS), help_text="Kind of the house; it stays.")
     object_id = serializers.IntegerField(min_value=1, max_value=MAX_ID, help_text="Id of the house; it stays.")
-    image = StoredImageField(help_text="The picture's file going in, its storage key coming out.")
+    image = StoredImageField(help_text="The picture's file (or an `upload_id`) going in, its storage key coming out.")
     image_url = MediaUrlField(source="image", read_only=True, help_text="Deprecated: equals `secure_url`.")
     secure_url = MediaUrlField(source="image", read_only=True, help_text="Signed; works until `media.expires_at`.")
     is_main = SentBooleanField(required=False, help_text=MAIN_HELP)
@@ -62,7 +63,9 @@ class PropertyImageSerializer(StrictFieldsMixin, serializers.ModelSerializer[Pro
 class PropertyImageUpdateSerializer(PropertyImageSerializer):
     """What of an image may change. Of which house it is stays, whatever is sent."""
 
-    image = StoredImageField(required=False, help_text="A picture to take the place of the present one.")
+    image = StoredImageField(
+        required=False, help_text="A picture (or an `upload_id`) to take the place of the present one."
+    )
     is_main = SentBooleanField(
         required=False, help_text="False makes the next image by (order, id) the main one; without another it stays."
     )
@@ -71,8 +74,8 @@ class PropertyImageUpdateSerializer(PropertyImageSerializer):
         fields = ["image", "caption", "is_main", "order"]
 
 
-class UploadSerializer(StrictFieldsMixin, serializers.Serializer[dict[str, Any]]):
-    """Several images of one house."""
+class UploadSerializer(UploadIdsMixin, StrictFieldsMixin, serializers.Serializer[dict[str, Any]]):
+    """Several images of one house. Needs ``request`` in its context."""
 
     images = ImageFilesField(max_length=MAX_FILES, help_text=f"The files, at most {MAX_FILES}: all are taken, or none.")
     caption = serializers.CharField(max_length=255, required=False, allow_blank=True, help_text="Of each of them.")

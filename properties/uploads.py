@@ -3,37 +3,34 @@
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils.datastructures import MultiValueDict
 from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from api.rows import json_rows
+from media_assets.gallery import IMAGES, UPLOAD_IDS, sent_values
 from properties.image_services import NewImage
 from properties.printed_errors import NoImages
 from properties.rows import image_rows, images_as_rows
 from properties.serializers import UploadSerializer
 
-FIELD = "images"
-
 
 def require_images(request: Request) -> None:
-    """Raises NoImages where nothing was sent as images."""
-    data: Any = request.data
-    given = any(data.getlist(FIELD)) if isinstance(data, MultiValueDict) else data.get(FIELD)
-    if not given:
+    """Raises NoImages where nothing was sent as images or uploads."""
+    if not any(sent_values(request.data, name) for name in (IMAGES, UPLOAD_IDS)):
         raise NoImages
 
 
 def checked_upload(request: Request) -> list[NewImage]:
-    """The images of the request's form. Raises ValidationError, which names each bad file by its number."""
-    form = UploadSerializer(data=request.data)
+    """The images of the request's form. Raises ValidationError, which names each bad file by its number, and
+    what ``attachable`` raises."""
+    form = UploadSerializer(data=request.data, context={"request": request})
     form.is_valid(raise_exception=True)
     sent: dict[str, Any] = form.validated_data
     caption, order, is_main = sent.get("caption", ""), sent.get("order"), sent.get("is_main", False)
     return [
-        NewImage(file, caption, is_main, order=None if order is None else order + place)
-        for place, file in enumerate(sent[FIELD])
+        NewImage(image, caption, is_main, order=None if order is None else order + place)
+        for place, image in enumerate(sent[IMAGES])
     ]
 
 

@@ -2,6 +2,8 @@
 
 from drf_spectacular.utils import OpenApiExample
 
+from media_assets.examples import UPLOAD_ID
+
 REFRESH = "eyJ0eXAiOiJKV1QiLCJhbGc..."
 TOKENS = {"refresh": REFRESH, "access": "eyJ0eXAiOiJKV1QiLCJhbGc..."}
 CREDENTIALS = {"email": "user@example.com", "password": "SecurePassword123"}
@@ -61,5 +63,6 @@ READ_PROFILE = [answered(PROFILE)]
 UPDATE_PROFILE = [
     sent({"first_name": "John", "last_name": "Doe"}, "Names"),
     sent({"avatar": None}, "Remove the avatar"),
+    sent({"upload_id": UPLOAD_ID}, "An avatar that was uploaded before"),
     answered(PROFILE),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from api.serializers import StrictFieldsMixin
-from media_assets.fields import ImageUploadField
+from media_assets.fields import ImageUploadField, UploadIdMixin
 from media_assets.serializers import MediaField, MediaKeyField, MediaUrlField
 from users.form_fields import UsernameField
 from users.models import User
@@ -58,14 +58,18 @@ class ProfileSerializer(serializers.ModelSerializer[User]):
         read_only_fields = fields
 
 
-class ProfileUpdateSerializer(StrictFieldsMixin, serializers.Serializer[User]):
-    """Changes of a profile. ``instance`` is the user to change."""
+class ProfileUpdateSerializer(UploadIdMixin, StrictFieldsMixin, serializers.Serializer[User]):
+    """Changes of a profile. ``instance`` is the user to change; needs ``request`` in its context."""
+
+    image_field = "avatar"
 
     username = UsernameField(required=False)
     first_name = serializers.CharField(max_length=150, required=False, allow_blank=True)
     last_name = serializers.CharField(max_length=150, required=False, allow_blank=True)
     avatar = ImageUploadField(
-        required=False, allow_null=True, help_text="An image file; null (or an empty form value) removes it."
+        required=False,
+        allow_null=True,
+        help_text="An image file (or an `upload_id`); null (or an empty form value) removes it.",
     )
 
     def validate_username(self, value: str) -> str:

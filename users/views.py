@@ -66,7 +66,8 @@ class ProfileView(GenericAPIView[User]):
 
     def update(self, user: User) -> Response:
         """200 with the profile as it is afterwards. Raises ValidationError, and what ``user_update`` raises."""
-        form = ProfileUpdateSerializer(user, data=self.request.data, partial=True)
+        context = self.get_serializer_context()
+        form = ProfileUpdateSerializer(user, data=self.request.data, partial=True, context=context)
         form.is_valid(raise_exception=True)
         user_update(user=user, changes=form.validated_data)
         return self.answer(get_object_or_404(self.get_queryset(), pk=user.pk))

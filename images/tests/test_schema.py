@@ -34,8 +34,8 @@ def test_every_call_has_a_name_and_a_description(schema):
     }
     assert all(call["description"] and call["tags"] == ["images"] for call in calls.values())
     for verb, path in (("post", "images/upload/"), ("patch", "images/{id}/")):
-        [content] = calls[verb, path]["requestBody"]["content"].values()
-        assert content["examples"]
+        assert all(content["examples"] for content in calls[verb, path]["requestBody"]["content"].values())
+    assert calls["post", "images/upload/"]["requestBody"]["required"]
     assert "204" in calls["delete", "images/{id}/delete/"]["responses"]
     assert "Idempotency-Key" in str(calls["post", "images/upload/"]["parameters"])
 
@@ -51,7 +51,10 @@ def test_a_list_is_an_array_and_limit_says_what_it_means(schema):
     )
     image = schema["components"]["schemas"]["LibraryImage"]["properties"]["image"]
     assert (image["type"], image.get("format")) == ("string", None)  # on disk a path
-    assert schema["components"]["schemas"]["LibraryImageRequest"]["properties"]["image"]["format"] == "binary"
+    sent = schema["components"]["schemas"]["LibraryImageRequest"]
+    assert [sent["properties"][name]["format"] for name in ("image", "upload_id")] == ["binary", "uuid"]
+    assert "image" not in sent.get("required", [])
+    assert "upload_id" not in schema["components"]["schemas"]["LibraryImage"]["properties"]
     [limit] = [one for one in call["parameters"] if one["name"] == "limit"]
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 100}
     assert "1000" in limit["description"]

@@ -1,4 +1,5 @@
-"""The images of one row, in its admin form: each shows its picture, new ones take a file, and all is saved at once."""
+"""The images of one row, in its admin form: each shows its picture, new ones take a file or an upload, and all is
+saved at once."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from media_assets.admin.images import ImageFormField, ImageInput
+from media_assets.admin.images import ImageFormField, ImageInput, stores_image
 from media_assets.admin.saving import ServiceAdmin
+from media_assets.models import Upload
 from media_assets.rendering import MediaRenderer
+from media_assets.uploads.attaching import newest_images
 
 
 class ShownImage(ImageInput):
@@ -26,20 +29,23 @@ class ShownImage(ImageInput):
 
 
 class GalleryImageForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A new image takes a file and, where ``order`` is left empty, stands after the last."""
+    """A new image takes a file or an upload of ``user``'s own and, where ``order`` is left empty, stands after the
+    last."""
 
     media_renderer: MediaRenderer
+    user: Any
+    uploads: Iterable[Upload]  # to choose from; one query for all rows of the form
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk is None:
-            widget, asset = ImageInput(None, read_only=False), None
+            widget, asset = ImageInput(None, read_only=False, uploads=self.uploads), None
             if "order" in self.fields:
                 self.fields["order"].required = False
         else:
             asset = self.instance.image
             widget = ShownImage(self.media_renderer.asset(asset))
-        self.fields["image"] = ImageFormField(label="Image", initial=asset, widget=widget)
+        self.fields["image"] = ImageFormField(user=self.user, label="Image", initial=asset, widget=widget)
 
 
 class GalleryInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -53,14 +59,16 @@ class GalleryInline(admin.TabularInline):  # type: ignore[type-arg]
         return super().get_queryset(request).select_related("image")
 
     def get_formset(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
-        attributes = {"media_renderer": MediaRenderer.for_request(request)}
+        user, renderer = request.user, MediaRenderer.for_request(request)
+        attributes = {"media_renderer": renderer, "user": user, "uploads": newest_images(user)}
         kwargs["form"] = type(self.form.__name__, (self.form,), attributes)
         return super().get_formset(request, obj, **kwargs)
 
 
 @dataclass(frozen=True)
 class GalleryWrites:
-    """What a valid formset says: fields of new images (with ``image``, the file), changes and deletions by id."""
+    """What a valid formset says: fields of new images (with ``image``, a file or an upload), changes and deletions by
+    id."""
 
     added: list[Any]
     changed: dict[int, Any]
@@ -71,13 +79,13 @@ class GalleryAdmin(ServiceAdmin):
     """A form with a GalleryInline, for rows that exist already, because the keys of their images hold their id.
 
     ``save_model`` makes a new row; ``save_gallery`` hands all else to one service, which stores and publishes. A form
-    with files is not in a transaction.
+    with new images is not in a transaction.
     """
 
     def answer(
         self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: dict[str, Any] | None
     ) -> HttpResponse:
-        if request.method == "POST" and request.FILES:
+        if request.method == "POST" and stores_image(request):
             return self.without_transaction(request, object_id, form_url, extra_context)
         return super().answer(request, object_id, form_url, extra_context)
 
