@@ -13,6 +13,7 @@ LEFT_BYTES = 64 * 1024  # gunicorn reads so much itself
 DRAINED_BYTES = 16 * 1024 * 1024  # more than one picture in its form
 DRAINED_SECONDS = 5
 _PIECE_BYTES = 64 * 1024
+LENGTH_MAX_DIGITS = 18  # what counts bytes takes no larger number
 
 UNKNOWN_TYPE = "application/octet-stream"
 _CHARSET = re.compile(r';\s*charset\s*=\s*("[^"]*"|[^;]*)', re.IGNORECASE)
@@ -31,7 +32,7 @@ def readable_headers(application: WSGIApplication) -> WSGIApplication:
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ["CONTENT_TYPE"] = _readable(environ.get("CONTENT_TYPE", ""))
         length = environ.get("CONTENT_LENGTH") or "0"
-        if not (length.isascii() and length.isdecimal()):
+        if not (length.isascii() and length.isdecimal() and len(length) <= LENGTH_MAX_DIGITS):
             environ["CONTENT_LENGTH"] = "0"
         return application(environ, start_response)
 

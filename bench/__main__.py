@@ -1,4 +1,4 @@
-"""Measures what the site promises and prints one table: ``python -m bench [signing] [list] [ads] [upload] [paging]``.
+"""Measures what the site promises and prints one table: ``python -m bench [signing] [list] [ads] [upload] ...``.
 
 Needs no service. Where ``BENCH_DATABASE_URL`` (or ``DATABASE_URL``) names a PostgreSQL server whose role may create
 databases, everything is measured there too. ``BENCH_ROWS`` and ``BENCH_ROUNDS`` make it smaller or longer.
@@ -25,6 +25,8 @@ MODULES = {
     "list": "artwork_list",
     "ads": "ads_list",
     "upload": "upload",
+    "form": "local_form",
+    "direct": "direct_uploads",
     "paging": "paging",
 }
 WITHOUT_DATABASE = ("signing",)

@@ -24,8 +24,8 @@ def peak_memory(path: str, *, body: bytes, content_type: str, token: str) -> tup
     """Bytes that the worker held at most, after its first request and at the end (Linux: VmHWM, pages of mapped files
     included)."""
     headers = {"Content-Type": content_type, "Authorization": f"Bearer {token}"}
-    with _worker() as (port, pid):
-        before = _peak_bytes(pid)
+    with worker() as (port, pid):
+        before = peak_bytes(pid)
 
         def send(_: int) -> int:
             client = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS)
@@ -39,11 +39,11 @@ def peak_memory(path: str, *, body: bytes, content_type: str, token: str) -> tup
             statuses = set(pool.map(send, range(REQUESTS)))
         if statuses != {201}:
             raise SystemExit(f"Uploads to the worker answered {statuses}.")
-        return before, _peak_bytes(pid)
+        return before, peak_bytes(pid)
 
 
 @contextlib.contextmanager
-def _worker() -> Iterator[tuple[int, int]]:
+def worker() -> Iterator[tuple[int, int]]:
     """Port and worker's process id of a gunicorn of its own, stopped at the end."""
     with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryFile() as log:
         port = listener.getsockname()[1]
@@ -80,6 +80,7 @@ def _wait_until_it_answers(port: int, gunicorn: subprocess.Popen[bytes]) -> None
     raise SystemExit("gunicorn did not come up.")
 
 
-def _peak_bytes(pid: int) -> int:
+def peak_bytes(pid: int) -> int:
+    """What the process held at most until now (Linux: VmHWM)."""
     found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
     return int(found.group(1)) * 1024 if found else 0
