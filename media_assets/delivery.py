@@ -111,7 +111,7 @@ def _deliver(request: HttpRequest, asset: MediaAsset, remaining: int) -> HttpRes
 
 
 def _content(request: HttpRequest, asset: MediaAsset, etag: str) -> HttpResponseBase:
-    kind = "inline" if asset.content_type.startswith("image/") else "attachment"
+    kind = "attachment" if asset.width is None else "inline"  # only pictures that were looked into are shown
     filename = quote(asset.original_filename or asset.key.rpartition("/")[2], safe="")
     headers = {"Content-Disposition": f"{kind}; filename*=UTF-8''{filename}"}
     if prefix := settings.MEDIA_X_ACCEL_PREFIX:

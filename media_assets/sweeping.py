@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class SweepReport:
-    """How many rows (files, for ``leftovers``; direct uploads, for ``uploads``) each step settled; ``waiting``: rows whose storage did not answer."""
+    """How many rows (files, for ``leftovers``; direct uploads, for ``uploads``) each step settled; ``waiting``: rows
+    whose storage did not answer."""
 
     leases_ended: int = 0
     unreferenced: int = 0

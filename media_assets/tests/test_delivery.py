@@ -95,8 +95,9 @@ def test_no_filename_breaks_out_of_its_header(public: MediaAsset, name: str) -> 
         assert unquote(shown) == name
 
 
-def test_what_is_not_an_image_is_an_attachment(public: MediaAsset) -> None:
-    MediaAsset.objects.update(content_type="application/pdf")
+@pytest.mark.parametrize("content_type", ["application/pdf", "text/html", "image/svg+xml", "image/jpeg"])
+def test_what_was_not_found_to_be_a_picture_is_an_attachment(public: MediaAsset, content_type: str) -> None:
+    MediaAsset.objects.update(content_type=content_type, width=None, height=None)
     for headers in ({}, {"Range": "bytes=0-1"}):
         assert fetch(url_of(public), **headers)["Content-Disposition"].startswith("attachment; ")
 
