@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-ACCEPTED_CONTENT_TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif"]
+from media_assets.imaging.facts import ACCEPTED_CONTENT_TYPES
 
 
 class MediaConfigSerializer(serializers.Serializer[Any]):
@@ -21,8 +21,12 @@ class MediaConfigSerializer(serializers.Serializer[Any]):
     storage = serializers.ChoiceField(choices=["local", "s3"], help_text="Where new files go.")
     default_visibility = serializers.ChoiceField(choices=["public", "private"])
     url_expiry_seconds = serializers.IntegerField(help_text="Life of a private URL at most.")
-    direct_upload = serializers.BooleanField()
-    multipart_upload = serializers.BooleanField()
+    direct_upload = serializers.BooleanField(help_text="Whether files may be sent straight to the storage.")
+    multipart_upload = serializers.BooleanField(help_text="Whether direct uploads may come in parts.")
+    upload_max_size_bytes = serializers.IntegerField(help_text="Of a direct upload.")
+    upload_content_types = serializers.ListField(
+        child=serializers.CharField(), help_text="Of direct uploads; `video/*` stands for all of a kind."
+    )
 
 
 @extend_schema(tags=["media"], auth=[])
@@ -44,7 +48,9 @@ class MediaConfigView(APIView):
             "storage": active.partition("-")[0],
             "default_visibility": settings.MEDIA_DEFAULT_VISIBILITY,
             "url_expiry_seconds": settings.MEDIA_URL_EXPIRY_SECONDS,
-            "direct_upload": False,
-            "multipart_upload": False,
+            "direct_upload": True,
+            "multipart_upload": settings.MEDIA_ACTIVE_STORAGES["private"].startswith("s3-"),
+            "upload_max_size_bytes": settings.UPLOAD_MAX_SIZE_BYTES,
+            "upload_content_types": [*ACCEPTED_CONTENT_TYPES, *settings.UPLOAD_ALLOWED_CONTENT_TYPES],
         }
         return Response(MediaConfigSerializer(config).data, headers={"Cache-Control": "public, max-age=60"})

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from users.throttles import AttemptThrottle
+from users.throttles import SignInThrottle
 
 
 class _Login(APIView):
@@ -21,6 +21,6 @@ class AdminLoginForm(AdminAuthenticationForm):
     def clean(self) -> dict[str, Any]:
         attempt: Any = Request(self.request)  # type: ignore[arg-type]
         attempt._full_data = {"email": self.cleaned_data.get("username")}
-        if not AttemptThrottle().allow_request(attempt, _Login()):
+        if not SignInThrottle().allow_request(attempt, _Login()):
             raise ValidationError("Too many attempts. Wait a minute, then try again.", code="throttled")
         return super().clean()

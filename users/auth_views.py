@@ -16,7 +16,7 @@ from users import examples
 from users.models import User
 from users.passwords import password_change, password_reset_confirm, password_reset_send
 from users.services import user_signup
-from users.throttles import AttemptThrottle
+from users.throttles import SignInThrottle
 from users.tokens import access_token, end_session, no_active_account, token_pair
 
 _ERROR = {"$ref": "#/components/schemas/Error"}
@@ -40,7 +40,7 @@ class FormView(GenericAPIView[Any]):
 
 class SignUpView(FormView):
     serializer_class = forms.SignUpSerializer
-    throttle_classes = (AttemptThrottle,)
+    throttle_classes = (SignInThrottle,)
     throttle_scope = "signup"
 
     @extend_schema(
@@ -58,7 +58,7 @@ class SignUpView(FormView):
 
 class LoginView(FormView):
     serializer_class = forms.LoginSerializer
-    throttle_classes = (AttemptThrottle,)
+    throttle_classes = (SignInThrottle,)
     throttle_scope = "login"
     throttle_by_account = True
 
@@ -113,7 +113,7 @@ class PasswordChangeView(FormView):
     authentication_classes = GenericAPIView.authentication_classes
     permission_classes = (IsAuthenticated,)
     serializer_class = forms.PasswordChangeSerializer
-    throttle_classes = (AttemptThrottle,)
+    throttle_classes = (SignInThrottle,)
     throttle_scope = "login"
     throttle_by_account = True
 
@@ -133,7 +133,7 @@ class PasswordChangeView(FormView):
 
 class PasswordResetView(FormView):
     serializer_class = forms.PasswordResetSerializer
-    throttle_classes = (AttemptThrottle,)
+    throttle_classes = (SignInThrottle,)
     throttle_scope = "password_reset"
     throttle_by_account = True
 

@@ -1,21 +1,18 @@
-"""System checks of what the environment says about sign-in."""
+"""System checks of what the environment says about sign-in and about rates."""
 
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from users.throttles import parse_rate
-
-SCOPES = ("login", "signup", "password_reset")
+from api.throttles import parse_rate
 
 
 @register(Tags.security)
 def check_sign_in_environment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Rates must be rates, and a reset link must have a place for both of its parts."""
     found: list[CheckMessage] = []
-    for scope in SCOPES:
-        rate = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"][scope]
+    for scope, rate in settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"].items():
         try:
             parse_rate(rate)
         except ValueError:

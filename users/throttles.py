@@ -1,90 +1,22 @@
-"""How often somebody may try: per address, and per account whichever address the attempts come from."""
+"""How often somebody may try to sign in: per address, and per account whichever address the attempts come from."""
 
-import hashlib
-import logging
-import math
-import time
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv6Address, ip_address, ip_network
-from typing import NamedTuple
 
-from django.conf import settings
-from django.core.cache import cache
 from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from api.errors import ServiceUnavailable
+from api.throttles import AttemptThrottle
 from users.models import User
 
-logger = logging.getLogger(__name__)
-IPV6_SUBSCRIBER_BITS = 64  # RFC 6177: one subscriber has at least a whole /64 to choose addresses from
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
+class SignInThrottle(AttemptThrottle):
+    """With the view's ``throttle_by_account`` the account counts beside the address: that of the signed-in user, or
+    the one whose e-mail is sent, be it known or not. A refused address costs no account anything."""
 
-class Rate(NamedTuple):
-    """At most ``attempts`` in each window of ``seconds``."""
-
-    attempts: int
-    seconds: int
-
-
-def parse_rate(text: str) -> Rate:
-    """``10/min``: a number and a period that begins with s, m, h or d. Raises ValueError for anything else."""
-    attempts, _, period = text.partition("/")
-    if period[:1] not in _SECONDS or int(attempts) < 1:
-        raise ValueError(text)
-    return Rate(int(attempts), _SECONDS[period[:1]])
-
-
-class AttemptThrottle(BaseThrottle):
-    """Counts the attempts at a view in fixed windows, in the shared cache, by one atomic increment each.
-
-    The view names its rate in ``throttle_scope``; with ``throttle_by_account`` the account counts as well: that of
-    the signed-in user, or the one whose e-mail is sent, be it known or not. A refused address costs no account
-    anything.
-    """
-
-    def __init__(self) -> None:
-        self._wait: float | None = None
-
-    def allow_request(self, request: Request, view: APIView) -> bool:
-        if not settings.THROTTLES_ENABLED:
-            return True
-        scope: str = view.throttle_scope  # type: ignore[attr-defined]
-        rate = parse_rate(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"][scope])
-        return all(self._count(f"{scope}:{subject}", rate) for subject in self._subjects(request, view))
-
-    def wait(self) -> float | None:
-        return self._wait
-
-    def _subjects(self, request: Request, view: APIView) -> Iterator[str]:
-        yield f"address:{_network(self.get_ident(request))}"
+    def subjects(self, request: Request, view: APIView) -> Iterator[str]:
+        yield from super().subjects(request, view)
         if getattr(view, "throttle_by_account", False) and (email := _account(request)):
             yield f"account:{email}"
-
-    def _count(self, subject: str, rate: Rate) -> bool:
-        """Count one attempt; whether it was still allowed. Raises ServiceUnavailable where nothing can be counted."""
-        now = time.time()
-        window = math.floor(now / rate.seconds)
-        self._wait = (window + 1) * rate.seconds - now
-        digest = hashlib.sha256(subject.encode(errors="replace")).hexdigest()
-        key = f"attempts:{digest}:{window}"
-        try:
-            cache.add(key, 0, timeout=rate.seconds)
-            return self._increment(key) <= rate.attempts
-        except Exception as error:  # each cache has exceptions of its own
-            logger.exception("The cache cannot be used")
-            raise ServiceUnavailable("The service cannot take this at the moment.", "cache_unavailable") from error
-
-    @staticmethod
-    def _increment(key: str) -> int:
-        try:
-            return cache.incr(key)
-        except ValueError:
-            if cache.get(key) is not None:
-                raise  # not the entry is wrong but the cache: an address that cannot be read, say
-            return 1  # the entry was evicted between the two calls
 
 
 def _account(request: Request) -> str:
@@ -92,14 +24,3 @@ def _account(request: Request) -> str:
         return request.user.email
     email = request.data.get("email") if isinstance(request.data, Mapping) else None
     return User.objects.normalize_email(email) if isinstance(email, str) else ""
-
-
-def _network(address: str | None) -> str:
-    """The address, or of IPv6 the subscriber's network."""
-    try:
-        parsed = ip_address(address or "")
-    except ValueError:
-        return address or ""
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    return str(parsed.ipv4_mapped or ip_network((parsed, IPV6_SUBSCRIBER_BITS), strict=False))

@@ -25,6 +25,7 @@ from django.utils import timezone
 from rest_framework.exceptions import NotAuthenticated, NotFound, ValidationError
 
 from api.errors import Conflict
+from api.idempotency import Claim
 from media_assets.errors import ObjectMissing, StorageUnavailable, UploadRejected, upload_attached
 from media_assets.keys import display_filename, filename_extension, safe_filename
 from media_assets.models import Visibility
@@ -58,13 +59,15 @@ def upload_create(
     prefix: str = DEFAULT_PREFIX,
     max_file_size: int | None = None,
     multipart: bool = False,
+    claim: Claim | None = None,
 ) -> Upload:
     """A pending upload; ``upload_form`` gives its form, or, ``multipart``, the store has begun to take it in parts.
 
     In: ``owner``, None for calls of our own code; ``size`` (bytes) and ``sha256`` (hexadecimal) as declared: then
     exactly these bytes are taken; ``prefix``, the front of the final key; ``max_file_size``, bytes, at most and by
-    default ``UPLOAD_MAX_SIZE_BYTES``. Raises ValidationError by field; Conflict (``too_many_uploads``,
-    ``quota_exceeded``, ``multipart_unsupported``); NotAuthenticated where the owner was erased; StorageUnavailable.
+    default ``UPLOAD_MAX_SIZE_BYTES``; ``claim``, completed with the row. Raises ValidationError by field; Conflict
+    (``too_many_uploads``, ``quota_exceeded``, ``multipart_unsupported``); NotAuthenticated where the owner was erased;
+    StorageUnavailable.
     """
     limit = min(max_file_size or settings.UPLOAD_MAX_SIZE_BYTES, settings.UPLOAD_MAX_SIZE_BYTES)
     filename = display_filename(original_filename)
@@ -89,6 +92,8 @@ def upload_create(
         room = room_for_upload(owner, upload.declared_size)
         upload.max_file_size = min(limit, room)
         upload.save(force_insert=True)
+        if claim is not None:
+            claim.complete(upload.pk)
     if multipart:
         _begin_parts(upload)
     return upload

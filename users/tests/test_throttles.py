@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 from django.core.checks import run_checks
 
-from users.throttles import Rate, parse_rate
+from api.throttles import Rate, parse_rate
 
 RATES = {"login": "3/day", "signup": "2/day", "password_reset": "2/day"}
 BROKEN_CACHE = {
@@ -114,7 +114,7 @@ def test_a_window_ends(client_of, throttled, monkeypatch):
         last = login(client_of(), f"u{number}@example.com")
     assert_throttled(last)
     later = time.time() + 86_400
-    monkeypatch.setattr("users.throttles.time.time", lambda: later)
+    monkeypatch.setattr("api.throttles.time.time", lambda: later)
     assert login(client_of(), "u9@example.com").status_code == 401
 
 
