@@ -1,4 +1,5 @@
-# Two commands: `make run` and `make test`. The others: lint, schema, client, migrate, bench, clean.
+# Two commands: `make run` and `make test`. The others: worker, browser, lint, schema, client, vendor, migrate, bench,
+# clean.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ PIP_INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Checks look at the project, never at the developer's own .env.
 CHECK_ENV = EMAIL_URL=memorymail:// ENV_FILE=/dev/null DEBUG=False USE_S3=False SECRET_KEY=only-for-checks-0123456789-0123456789-0123456789-abc
 
-.PHONY: run test lint schema client migrate bench clean
+.PHONY: run worker test browser lint schema client vendor migrate bench clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -c 'import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("$(HOST)", $(PORT)))' 2>/dev/null \
@@ -31,8 +32,16 @@ if [ -z "$${DEBUG+set}" ] && ! grep -Eqs '^[[:space:]]*(export[[:space:]]+)?DEBU
 	fi;
 endef
 
+# Cleans pictures and makes their variants, where CELERY_BROKER_URL names a broker.
+worker: $(VENV)/.installed
+	@$(debug_by_default) exec $(BIN)/celery -A config worker --loglevel INFO
+
 test: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest
+
+# The page for direct uploads in Chromium, on local disk and, with S3_TEST_ENDPOINT_URL and its keys, on S3.
+browser: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest browser
 
 lint: $(VENV)/.installed-dev
 	@echo "ruff check";      $(BIN)/ruff check .
@@ -48,9 +57,15 @@ lint: $(VENV)/.installed-dev
 schema: $(VENV)/.installed-dev
 	@$(CHECK_ENV) $(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file docs/openapi.json
 
-# A TypeScript client generated from docs/openapi.json must compile, and the example that uses it.
+# A TypeScript client generated from docs/openapi.json must compile, and the example that uses it; and the copy of Uppy
+# that the site serves must be that of its package.
 client:
 	@cd clients/typescript && npm ci --loglevel=error && npm run --silent generate && npm run --silent check
+	@cd clients/uppy && npm ci --loglevel=error && npm run --silent check
+
+# Copies Uppy out of its package anew, in the version of clients/uppy/package.json.
+vendor:
+	@cd clients/uppy && npm ci --loglevel=error && npm run --silent vendor
 
 migrate: $(VENV)/.installed
 	@set -e; $(debug_by_default) $(BIN)/python manage.py migrate

@@ -24,12 +24,14 @@ MODULES = {
     "signing": "signing_rows",
     "list": "artwork_list",
     "ads": "ads_list",
+    "cleaning": "cleaning",
+    "variants": "variants",
     "upload": "upload",
     "form": "local_form",
     "direct": "direct_uploads",
     "paging": "paging",
 }
-WITHOUT_DATABASE = ("signing",)
+WITHOUT_DATABASE = ("signing", "cleaning", "variants")
 ROOT = Path(__file__).resolve().parent.parent
 # What a developer's own environment says of the site does not reach the benchmark.
 SITE_VARIABLES = ("AWS_", "DJANGO_", "DB_", "MEDIA_", "PRIVATE_MEDIA_", "THROTTLE", "SECURE_")

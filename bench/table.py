@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-UNITS = {"s": (1.0, "s"), "ms": (1e3, "ms"), "us": (1e6, "µs"), "MB": (1e-6, "MB")}
-Unit = Literal["s", "ms", "us", "MB"]
+UNITS = {"s": (1.0, "s"), "ms": (1e3, "ms"), "us": (1e6, "µs"), "MB": (1e-6, "MB"), "permille": (1e3, "‰")}
+Unit = Literal["s", "ms", "us", "MB", "permille"]
 HEADINGS = ("", "median", "ratio", "target", "")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line. ``value`` in seconds, or in bytes where the unit is MB.
+    """One line. ``value`` in seconds, in bytes where the unit is MB, or a plain number where it is permille.
 
     ``ratio`` is against what ``against`` names; ``target`` bounds the ratio (the value, where there is no ratio) from
     above, or from below where ``at_least``.

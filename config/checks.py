@@ -15,6 +15,7 @@ from config.storages import MAX_EXPIRY_SECONDS
 POSITIVE = (
     *("MEDIA_MAX_SIZE_BYTES", "MEDIA_MAX_PIXELS", "MEDIA_LEASE_SECONDS", "UPLOAD_MAX_SIZE_BYTES"),
     *("UPLOAD_FORM_SECONDS", "UPLOAD_MULTIPART_SECONDS", "UPLOAD_MAX_OUTSTANDING"),
+    *("MEDIA_DECODE_SECONDS", "MEDIA_DECODE_MEMORY_BYTES", "MEDIA_WORK_LEASE_SECONDS"),
 )
 _CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/([a-z0-9!#$&^_.+-]+|\*)|\*/\*", re.IGNORECASE)
 MIN_SECRET_KEY_CHARACTERS = 32  # of HMAC-SHA256 (RFC 7518, 3.2)
@@ -54,6 +55,11 @@ def check_numbers_and_urls(app_configs: Any = None, **kwargs: Any) -> list[Check
         if getattr(settings, name) > MAX_EXPIRY_SECONDS:
             hint = f"Write at most {name}={MAX_EXPIRY_SECONDS}: no signature lives longer."
             found.append(Error(f"{name} is more than seven days.", hint=hint, id="vitrine.E007"))
+    shortest = 6 * settings.MEDIA_DECODE_SECONDS  # two decodes, twice as long by the clock, and the bytes to be moved
+    if 0 < settings.MEDIA_WORK_LEASE_SECONDS < shortest:
+        hint = f"Write at least MEDIA_WORK_LEASE_SECONDS={shortest}, or lower MEDIA_DECODE_SECONDS."
+        message = "MEDIA_WORK_LEASE_SECONDS is less than a picture may take: two workers would do the same."
+        found.append(Error(message, hint=hint, id="vitrine.E009"))
     if wrong := [kind for kind in settings.UPLOAD_ALLOWED_CONTENT_TYPES if not _CONTENT_TYPE.fullmatch(kind)]:
         hint = "Write for example UPLOAD_ALLOWED_CONTENT_TYPES=application/pdf,video/*"
         message = f"UPLOAD_ALLOWED_CONTENT_TYPES: {', '.join(wrong)} is no content type."

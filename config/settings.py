@@ -178,6 +178,11 @@ UPLOAD_FORM_SECONDS = env.int("UPLOAD_FORM_SECONDS", default=900)
 UPLOAD_MULTIPART_SECONDS = env.int("UPLOAD_MULTIPART_SECONDS", default=86_400)
 UPLOAD_MAX_OUTSTANDING = env.int("UPLOAD_MAX_OUTSTANDING", default=100)  # per user
 UPLOAD_QUOTA_BYTES = env.int("UPLOAD_QUOTA_BYTES", default=10 * 1024**3)  # of everything that a user stores; 0: none
+# Pictures: what is made of them beside the original, and within which limits they are decoded.
+MEDIA_VARIANT_WIDTHS = sorted({int(width) for width in env.list("MEDIA_VARIANT_WIDTHS", default=[320, 800, 1600])})
+MEDIA_DECODE_SECONDS = env.int("MEDIA_DECODE_SECONDS", default=60)
+MEDIA_DECODE_MEMORY_BYTES = env.int("MEDIA_DECODE_MEMORY_BYTES", default=1024**3)
+MEDIA_WORK_LEASE_SECONDS = env.int("MEDIA_WORK_LEASE_SECONDS", default=600)
 STATIC_URL = "/static/"
 STATIC_ROOT = str(BASE_DIR / "staticfiles")
 STORAGES = {
@@ -237,6 +242,18 @@ CACHES: dict[str, dict[str, Any]] = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
 }
 THROTTLES_ENABLED = env.bool("THROTTLES_ENABLED", default=True)
+
+# --- Tasks: at once and in this process, or by workers that a broker feeds --------------------------------------------
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
+CELERY_APP = "config.celery.app"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 1800, "socket_connect_timeout": 3, "socket_timeout": 10}
+CELERY_TASK_PUBLISH_RETRY = False  # what cannot be sent now is sent by the sweeper
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- REST -------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

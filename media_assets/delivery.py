@@ -93,7 +93,7 @@ def _deliver(request: HttpRequest, asset: MediaAsset, remaining: int) -> HttpRes
     max_age = max(0, min(settings.MEDIA_CACHE_MAX_AGE_SECONDS, remaining))
     if not asset.storage.startswith(LOCAL_PREFIX):
         return _redirect(asset, max_age, remaining)
-    etag = quote_etag(asset.sha256)
+    etag = quote_etag(asset.sha256 or str(asset.object_id))
     modified: datetime = asset.published_at or asset.created_at
     response: Any = get_conditional_response(request, etag, int(modified.timestamp()))
     if response is None:

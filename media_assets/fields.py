@@ -3,9 +3,12 @@ a complete upload in its place."""
 
 from __future__ import annotations
 
+import logging
 import mmap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,10 +19,17 @@ from drf_spectacular.utils import Direction, extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from media_assets.imaging import ImageFacts, InvalidImage, inspect_image
+from api.errors import ServiceUnavailable
+from media_assets.decoding import clean_original
+from media_assets.imaging import InvalidImage
+from media_assets.imaging.cleaning import Cleaned, clean_image
+from media_assets.imaging.containers import HEAD_BYTES, is_converted
+from media_assets.imaging.isolation import DecodeFailed, DecoderUnavailable
 from media_assets.models import Upload
 from media_assets.sources import ImageSource
 from media_assets.uploads.attaching import as_upload_id, attachable, uploads_by_id
+
+logger = logging.getLogger(__name__)
 
 UPLOAD_ID = "upload_id"
 _FILE_OR_UPLOAD = "Send a file or an upload_id, not both."
@@ -28,7 +38,7 @@ _FILE_OR_UPLOAD = "Send a file or an upload_id, not both."
 class ImageUploadField(serializers.FileField):
     """A JPEG, PNG, WebP or GIF within the limits of ``/api/media/config/``, or the id of the caller's upload of one.
 
-    The validated value is what ``stored_image`` wants: the uploaded file with ``facts`` (ImageFacts) attached, or the
+    The validated value is what ``stored_image`` wants: the uploaded file with ``cleaned`` (Cleaned) attached, or the
     Upload. An id needs ``request`` in the serializer's context. Raises what ``attachable`` raises besides.
     """
 
@@ -48,9 +58,15 @@ class ImageUploadField(serializers.FileField):
         if data.size is not None and data.size > limit:
             self.fail("too_large", size=data.size, limit=limit)
         try:
-            cast(Any, data).facts = inspect_upload(data)
+            cast(Any, data).cleaned = clean_upload(data)
         except InvalidImage as refusal:
             raise serializers.ValidationError(refusal.message, code=refusal.code) from None
+        except DecodeFailed as failure:
+            message = f"The picture cannot be decoded: {failure.reason} Save it as JPEG and send that."
+            raise serializers.ValidationError(message, code="corrupt") from None
+        except DecoderUnavailable as error:
+            logger.exception("A picture could not be decoded")
+            raise ServiceUnavailable("Pictures cannot be decoded at the moment.", "decoder_unavailable") from error
         return data
 
 
@@ -127,16 +143,36 @@ def is_blank(value: Any) -> bool:
     return value is None or value == "" or value == []
 
 
-def inspect_upload(file: UploadedFile[Any]) -> ImageFacts:
-    """Walk an uploaded file's structure without copying it. Raises InvalidImage."""
+def clean_upload(file: UploadedFile[Any]) -> Cleaned:
+    """An uploaded picture as it may be delivered, checked by a walk over its structure, not copied.
+
+    HEIC and AVIF are decoded, in another process. Raises InvalidImage, DecodeFailed, DecoderUnavailable.
+    """
     limit = settings.MEDIA_MAX_PIXELS
     if not file.size:
-        return inspect_image(b"", max_pixels=limit)
+        return clean_image(b"", max_pixels=limit)
+    file.seek(0)
+    if is_converted(file.read(HEAD_BYTES)):
+        with _on_disk(file) as path, clean_original(path) as cleaned:
+            return cleaned
     if spooled := getattr(file, "temporary_file_path", None):
         # Not closed by hand: an error's traceback may still hold views of the map. It goes with its last reference.
         with Path(spooled()).open("rb") as on_disk:
             mapped = mmap.mmap(on_disk.fileno(), 0, access=mmap.ACCESS_READ)
-        return inspect_image(mapped, max_pixels=limit)
+        return clean_image(mapped, max_pixels=limit)
     file.seek(0)
     held = getattr(file.file, "getvalue", None)  # BytesIO hands out its bytes without a copy
-    return inspect_image(held() if held else file.read(), max_pixels=limit)
+    return clean_image(held() if held else file.read(), max_pixels=limit)
+
+
+@contextmanager
+def _on_disk(file: UploadedFile[Any]) -> Iterator[Path]:
+    """A path that holds the upload's bytes."""
+    if spooled := getattr(file, "temporary_file_path", None):
+        yield Path(spooled())
+        return
+    with NamedTemporaryFile() as copy:
+        for chunk in file.chunks():
+            copy.write(chunk)
+        copy.flush()
+        yield Path(copy.name)

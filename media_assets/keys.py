@@ -83,6 +83,11 @@ def key_candidates(folder: str, filename: str) -> Iterator[str]:
         yield f"{front}{stem}_{get_random_string(6, _SUFFIX_LETTERS)}.{extension}"
 
 
+def folders_of(key: str) -> list[str]:
+    """``a``, ``a/b`` of ``a/b/c``: on a disk none of them can be a file."""
+    return [key[:index] for index, char in enumerate(key) if char == "/"]
+
+
 def is_safe_key(key: str) -> bool:
     """Whether a key may name an object: relative, no empty, hidden or parent segment, no backslash, no NUL."""
     segments = key.split("/")

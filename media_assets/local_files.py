@@ -8,6 +8,7 @@ import os
 from io import BufferedReader
 from pathlib import Path
 from typing import Self
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.base import File
@@ -39,6 +40,8 @@ class LocalFile:
     """
 
     upload: Upload | None = None
+    is_raw = False
+    location_removed = False
 
     def __init__(self, path: str | Path, key: str, *, content_type: str | None, public: bool) -> None:
         self._path, self._key = path, key
@@ -76,17 +79,17 @@ class LocalFile:
         content_type = self._named or _type_of_name(self.filename)
         return content_type if not self._public or is_allowed_type(content_type, INERT_TYPES) else OCTETS
 
-    def write(self, storage: MediaStorage, asset: MediaAsset) -> None:
+    def write(self, storage: MediaStorage, key: str, object_id: UUID) -> None:
         """Raises Conflict where the key is taken, or the file has changed since it was looked into."""
-        if asset.key != self._key:
+        if key != self._key:
             raise key_taken(self._key)
         self._file.seek(0)
         try:
             storage.create(
-                asset.key,
+                key,
                 File(self._file, name=self.filename),
                 content_type=self.content_type,
-                object_id=asset.object_id,
+                object_id=object_id,
                 content_disposition=disposition(self.content_type, self.filename, self.width),
             )
         except KeyTaken:

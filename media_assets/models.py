@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -70,7 +71,16 @@ class MediaAsset(models.Model):
     location_removed = models.BooleanField(default=False)
     # Null while none are made: an empty list would be parsed for every row of every page.
     variants: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True, encoder=DjangoJSONEncoder)
+    variants_of = models.CharField(max_length=100, blank=True, help_text="The presets that they were made for.")
+    # Null while there are none, as above.
+    variant_keys: models.JSONField[Any, Any] = models.JSONField(
+        null=True, blank=True, help_text="Every key beside the original's where an object of this asset may lie."
+    )
     failure_reason = models.CharField(max_length=255, blank=True)
+    raw_storage = models.CharField(max_length=32, blank=True, help_text="Where the original lies until it is clean.")
+    raw_key = models.CharField(max_length=100, blank=True, help_text="Its name there.")
+    work_due_at = models.DateTimeField(null=True, blank=True, help_text="A worker may take it then; empty: done.")
+    work_tries = models.PositiveSmallIntegerField(default=0, help_text="How often a worker took it in vain.")
     lease_expires_at = models.DateTimeField(null=True, blank=True, help_text="A reservation is settled after this.")
     published_at = models.DateTimeField(null=True, blank=True, help_text="Since then the object at this key is ours.")
     purge_after = models.DateTimeField(null=True, blank=True, help_text="A tombstone is removed after this.")
@@ -79,12 +89,15 @@ class MediaAsset(models.Model):
 
     objects = MediaAssetQuerySet.as_manager()
 
-    taken_upload: Upload | None = None  # not a column: the upload that publishing this asset uses up
+    # No columns: the upload that publishing this asset uses up, and all that the same request uses up.
+    taken_upload: Upload | None = None
+    taken_together: Sequence[int] = ()
 
     class Meta:
         indexes = [
             models.Index(fields=["owner", "state"], name="media_owner_state"),
             models.Index(fields=["lease_expires_at"], name="media_reserved_lease", condition=Q(state=State.RESERVED)),
+            models.Index(fields=["work_due_at"], name="media_work_due", condition=Q(work_due_at__isnull=False)),
             models.Index(fields=["id"], name="media_discarded", condition=Q(state=State.DISCARDED)),
             models.Index(fields=["purge_after"], name="media_tombstone_purge", condition=Q(state=State.TOMBSTONE)),
         ]

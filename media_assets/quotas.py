@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
@@ -41,8 +41,17 @@ def room_for_upload(owner: Any, size: int | None) -> int:
         )
     if not settings.UPLOAD_QUOTA_BYTES:
         return sys.maxsize
-    announced = waiting.aggregate(total=Sum(Coalesce(F("declared_size"), F("max_file_size"))))["total"] or 0
+    may_come = _may_still_come(owner)
+    announced = may_come.aggregate(total=Sum(Coalesce(F("declared_size"), F("max_file_size"))))["total"] or 0
     return _require_room(stored_bytes(owner) + int(announced), size or 1)
+
+
+def _may_still_come(owner: Any) -> QuerySet[Upload]:
+    """Uploads whose bytes lie in staging or may arrive there. A form that S3 takes outlives its upload: deleting or
+    failing one makes no room before the sweeper has cleared it. Complete ones count as what they became."""
+    closed_on_disk = Q(storage__startswith="local-", status__in=(Upload.STATUS_REJECTED, Upload.STATUS_DISCARDED))
+    mine = Upload.everything.filter(owner=owner, staged=True)
+    return mine.exclude(status=Upload.STATUS_COMPLETE).exclude(closed_on_disk)
 
 
 def _require_room(used: int, size: int) -> int:

@@ -24,14 +24,14 @@ from django.utils import timezone
 from api.errors import Conflict, RequestRefused
 from media_assets.answers import Answer, answering, file_url, time_text
 from media_assets.errors import StorageUnavailable
-from media_assets.keys import is_safe_key, safe_filename
+from media_assets.keys import folders_of, is_safe_key, safe_filename
 from media_assets.local_files import LocalFile, key_taken
 from media_assets.models import MediaAsset, State, Upload, Visibility
 from media_assets.references import where_used
 from media_assets.services import abandon, asset_publish, assets_discard, purge_discarded, stored
-from media_assets.storages import active_alias, get_storage
+from media_assets.storages import active_alias, get_storage, lies_in_another
 from media_assets.storages.contract import MediaStorage, ObjectStat
-from media_assets.uploads.services import MAX_PREFIX, STAGING, upload_delete
+from media_assets.uploads.services import MAX_PREFIX, OWN_FOLDERS, STAGING, upload_delete
 
 MAX_KEY = 512  # characters, those of the registry
 MAX_KEY_BYTES = 900  # of UTF-8; S3 allows 1024, the storage's own folder included
@@ -176,7 +176,7 @@ def _delete_plain(object_key: str) -> None:
 def _listed(visibility: str, prefix: str) -> Iterator[Answer]:
     storage = get_storage(active_alias(visibility))
     for found in storage.list_objects(prefix):
-        if not _is_staged(found.key) and not _lies_in_another(storage, found.key):
+        if not _is_own(found.key) and not lies_in_another(storage.alias, found.key):
             yield _described(found, public=visibility == Visibility.PUBLIC)
 
 
@@ -200,7 +200,7 @@ def _require_key(object_key: Any) -> None:
             f"no backslashes or control characters, at most {MAX_KEY} characters, and {MAX_SEGMENT_BYTES} bytes each."
         )
         raise RequestRefused(message, "invalid_object_key")
-    if _is_staged(object_key) or any(_lies_in_another(storage, object_key) for storage in _storages()):
+    if _is_own(object_key) or any(lies_in_another(storage.alias, object_key) for storage in _storages()):
         front = object_key.partition("/")[0]
         raise RequestRefused(f"object_key: The folder '{front}' is the site's own. Use another.", "reserved_key")
 
@@ -212,28 +212,14 @@ def _can_be_key(text: str) -> bool:
     return is_safe_key(text) and all(len(part.encode()) <= MAX_SEGMENT_BYTES for part in text.split("/"))
 
 
-def _is_staged(key: str) -> bool:
-    return key.partition("/")[0] == STAGING
-
-
-def _lies_in_another(storage: MediaStorage, key: str) -> bool:
-    """Whether a bucket's root is one storage and a folder in it the other, and the key leads into that folder."""
-    this: Any = storage
-    if not hasattr(this, "location") or not hasattr(this, "bucket_name"):
-        return False
-    others: list[Any] = [other for other in _storages() if other is not storage]
-    return any(
-        other.bucket_name == this.bucket_name
-        and len(other.location) > len(this.location)
-        and this.object_key(key).startswith(f"{other.location}/")
-        for other in others
-    )
+def _is_own(key: str) -> bool:
+    """Whether it lies in a folder of things that have no rows of their own, or are not to be seen yet."""
+    return key.partition("/")[0] in OWN_FOLDERS
 
 
 def _require_no_file_above(object_key: str) -> None:
     """On a disk a name is a file or a folder, never both."""
-    folders = [object_key[:index] for index, char in enumerate(object_key) if char == "/"]
-    if file := MediaAsset.objects.filter(key__in=folders).values_list("key", flat=True).first():
+    if file := MediaAsset.objects.filter(key__in=folders_of(object_key)).values_list("key", flat=True).first():
         raise Conflict(f"{file} is a file, so it can hold no others. Choose another key.", "key_taken")
 
 

@@ -20,13 +20,16 @@ from django.utils import timezone
 
 from media_assets.errors import KeyTaken, ReservationLost, StorageUnavailable, upload_attached
 from media_assets.keys import display_filename, key_candidates
-from media_assets.models import MediaAsset, State, Upload
+from media_assets.models import MediaAsset, State, Upload, Visibility
+from media_assets.presets import is_work_due
 from media_assets.quotas import require_quota
 from media_assets.sources import ImageSource, Source, source_of
 from media_assets.storages import active_alias, get_storage, is_configured
+from media_assets.tasks import send_after_commit
 from media_assets.uploads.models import KEPT
 
 MAX_KEY_TRIES = 100
+RAW = "raw"  # folder of originals that are not clean yet, private in every mode
 # How long a key stays taken after its object is gone: while a cache or an old signed URL (7 days at most) could show
 # it. Nobody ever had the URL of an unpublished one; its key waits only for a write that may still arrive.
 PUBLISHED_TOMBSTONE = timedelta(days=8)
@@ -51,9 +54,13 @@ def stored_image(file: ImageSource | None, **how: Any) -> Iterator[MediaAsset | 
 @contextlib.contextmanager
 def stored_images(files: Sequence[ImageSource], **how: Any) -> Iterator[list[MediaAsset]]:
     """``stored_image`` for several files: all of them or none."""
+    uploads = sorted(file.pk for file in files if isinstance(file, Upload))
     with contextlib.ExitStack() as stack:
-        assets = [stack.enter_context(stored_image(file, **how)) for file in files]
-        yield [asset for asset in assets if asset is not None]
+        entered = [stack.enter_context(stored_image(file, **how)) for file in files]
+        assets = [asset for asset in entered if asset is not None]
+        for asset in assets:
+            asset.taken_together = uploads
+        yield assets
 
 
 @contextlib.contextmanager
@@ -64,19 +71,22 @@ def stored(
     folder: str,
     visibility: str | None = None,
     rename: Callable[[str], str] = str,
+    alias: str | None = None,
 ) -> Iterator[MediaAsset]:
     """Store a file and hand over its reserved asset, to be published inside.
 
     In: ``folder``, the front of its key; ``visibility``, the site's default where None; ``rename``, from the safe file
-    name to the one that the key shall have. Enter it outside any transaction; inside, open one, save the row that
-    points at the asset, call ``asset_publish``. Leaving with an exception discards the file. Raises
-    StorageUnavailable, with nothing left behind; Conflict where the owner's quota is full, or where the upload that
-    the file comes from is taken meanwhile; ObjectMissing where a copy's source is gone or has changed.
+    name to the one that the key shall have; ``alias``, the storage where it is not the active one. Enter it outside
+    any transaction; inside, open one, save the row that points at the asset, call ``asset_publish``. Leaving with an
+    exception discards the file. Raises StorageUnavailable, with nothing left behind; Conflict where the owner's quota
+    is full, or where the upload that the file comes from is taken meanwhile; ObjectMissing where a copy's source is
+    gone or has changed.
     """
     visibility = visibility or settings.MEDIA_DEFAULT_VISIBILITY
     if source.upload is None:
         require_quota(owner, source.size)
-    asset = _reserve(source, owner=owner, folder=folder, visibility=visibility, rename=rename)
+    alias = alias or active_alias(visibility)
+    asset = _reserve(source, owner=owner, folder=folder, visibility=visibility, rename=rename, alias=alias)
     try:
         _store(asset, source)
         yield asset
@@ -84,11 +94,12 @@ def stored(
         abandon(asset, now=not isinstance(error, StorageUnavailable))
         raise
     with contextlib.suppress(StorageUnavailable):  # the sweeper does it later
-        get_storage(asset.storage).settle(asset.object_id)
+        get_storage(asset.raw_storage or asset.storage).settle(asset.object_id)
 
 
 def asset_publish(asset: MediaAsset) -> None:
-    """Make a stored asset live. Call it in the transaction that saves the row pointing at it.
+    """Make a stored asset live, and let a worker do what is due after the commit. Call it in the transaction that
+    saves the row pointing at it.
 
     Raises ReservationLost where the lease ran out and the sweeper took it, Conflict where another took the upload that
     it is a copy of: roll back.
@@ -96,14 +107,25 @@ def asset_publish(asset: MediaAsset) -> None:
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("asset_publish belongs into the transaction of the row using it")
     now = timezone.now()
+    state = State.PROCESSING if asset.raw_key else State.READY
+    work_due_at = now if is_work_due(asset) else None
     published = MediaAsset.objects.filter(pk=asset.pk, state=State.RESERVED).update(
-        state=State.READY, published_at=now, lease_expires_at=None, updated_at=now
+        state=state, published_at=now, lease_expires_at=None, work_due_at=work_due_at, updated_at=now
     )
     if not published:
         raise ReservationLost
-    asset.state, asset.published_at, asset.lease_expires_at = State.READY, now, None
+    asset.state, asset.published_at, asset.lease_expires_at, asset.work_due_at = state, now, None, work_due_at
+    if work_due_at is not None:
+        send_after_commit(asset.pk)
     if asset.taken_upload is not None:
+        _lock_in_order(asset.taken_together)
         _take_upload(asset.taken_upload, asset)
+
+
+def _lock_in_order(upload_ids: Sequence[int]) -> None:
+    """Two requests that name the same uploads in another order would wait for each other."""
+    if len(upload_ids) > 1:
+        list(Upload.objects.select_for_update().filter(pk__in=upload_ids).order_by("pk").values_list("pk"))
 
 
 def _take_upload(upload: Upload, asset: MediaAsset) -> None:
@@ -177,18 +199,24 @@ def purge_discarded(asset_ids: Iterable[int]) -> int:
 def delete_objects(asset: MediaAsset) -> None:
     """Delete the asset's objects; one that was never published only where it is proven to be this asset's own."""
     storage = get_storage(asset.storage)
-    if asset.published_at is not None or storage.owns(asset.key, asset.object_id):
-        for variant in asset.variants or ():
-            storage.delete(variant["key"])
+    is_ours = asset.published_at is not None and not asset.raw_key
+    if is_ours or storage.owns(asset.key, asset.object_id):
         storage.delete(asset.key)
+    for key in asset.variant_keys or ():
+        storage.delete(key)
     storage.settle(asset.object_id)
+    if asset.raw_key and is_configured(asset.raw_storage):
+        get_storage(asset.raw_storage).delete(asset.raw_key)
+        get_storage(asset.raw_storage).settle(asset.object_id)
 
 
-def _reserve(source: Source, *, owner: Any, folder: str, visibility: str, rename: Callable[[str], str]) -> MediaAsset:
+def _reserve(
+    source: Source, *, owner: Any, folder: str, visibility: str, rename: Callable[[str], str], alias: str
+) -> MediaAsset:
     """A committed row whose unique key makes the name ours."""
     asset = MediaAsset(
         owner=owner,
-        storage=active_alias(visibility),
+        storage=alias,
         visibility=visibility,
         state=State.RESERVED,
         content_type=source.content_type,
@@ -197,9 +225,13 @@ def _reserve(source: Source, *, owner: Any, folder: str, visibility: str, rename
         original_filename=display_filename(source.filename),
         width=source.width,
         height=source.height,
+        location_removed=source.location_removed,
         lease_expires_at=timezone.now() + timedelta(seconds=settings.MEDIA_LEASE_SECONDS),
     )
     asset.taken_upload = source.upload
+    if source.is_raw:
+        asset.raw_storage = f"{alias.partition('-')[0]}-{Visibility.PRIVATE}"
+        asset.raw_key = f"{RAW}/{asset.object_id}"
     _take_key(asset, key_candidates(folder, rename(source.key_name)))
     return asset
 
@@ -212,7 +244,7 @@ def _take_key(asset: MediaAsset, candidates: Iterator[str]) -> None:
                 if asset.pk is None:
                     asset.key = key
                     asset.save(force_insert=True)
-                elif not MediaAsset.objects.filter(pk=asset.pk, state=State.RESERVED).update(key=key):
+                elif not MediaAsset.objects.filter(pk=asset.pk, state=asset.state).update(key=key):
                     raise ReservationLost
             asset.key = key
             return
@@ -231,12 +263,22 @@ def _own_transaction() -> contextlib.AbstractContextManager[None]:
 
 
 def _store(asset: MediaAsset, source: Source) -> None:
-    """Write the object; where a stranger's lies at the key, take another key."""
+    """Write the object; where a stranger's lies at the key, take another key. One with metadata in it goes to a private
+    place first, whatever its visibility."""
+    if asset.raw_key:
+        source.write(get_storage(asset.raw_storage), asset.raw_key, asset.object_id)
+        return None
     storage = get_storage(asset.storage)
-    folder, _, filename = asset.key.rpartition("/")
     for _attempt in range(MAX_KEY_TRIES):
         try:
-            return source.write(storage, asset)
+            return source.write(storage, asset.key, asset.object_id)
         except KeyTaken:
-            _take_key(asset, islice(key_candidates(folder, filename), 1, None))
+            take_another_key(asset)
     raise StorageUnavailable
+
+
+def take_another_key(asset: MediaAsset) -> None:
+    """Put an asset that has no object at its key yet under the next free one. Raises ReservationLost where it is not
+    being stored any more."""
+    folder, _, filename = asset.key.rpartition("/")
+    _take_key(asset, islice(key_candidates(folder, filename), 1, None))

@@ -6,14 +6,18 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
+from uuid import UUID
 
+from django.core.files.base import File
 from django.core.files.uploadedfile import UploadedFile
 
 from api.errors import Conflict
 from api.fingerprints import file_sha256
 from media_assets.errors import ObjectMissing, upload_attached
+from media_assets.imaging.cleaning import Cleaned
 from media_assets.keys import object_filename
-from media_assets.models import MediaAsset, Upload
+from media_assets.models import Upload
+from media_assets.pieces import PiecesFile
 from media_assets.storages import get_storage
 from media_assets.storages.contract import MediaStorage, ObjectStat
 
@@ -55,28 +59,39 @@ class Source(Protocol):
     def upload(self) -> Upload | None:
         """What is used up when the asset is published."""
 
-    def write(self, storage: MediaStorage, asset: MediaAsset) -> None:
-        """Make the object at ``asset.key``. Raises KeyTaken, ObjectMissing, StorageUnavailable."""
+    @property
+    def is_raw(self) -> bool:
+        """Whether it may hold metadata, so that it is not delivered before a worker has cleaned it."""
+
+    @property
+    def location_removed(self) -> bool:
+        """Whether it said where the picture was taken, and does so no more."""
+
+    def write(self, storage: MediaStorage, key: str, object_id: UUID) -> None:
+        """Make the object at ``key``. Raises KeyTaken, ObjectMissing, StorageUnavailable."""
 
 
 class ReceivedFile:
-    """A file that came through the application, validated by ImageUploadField."""
+    """A file that came through the application, validated and cleaned by ImageUploadField."""
 
     upload = None
+    is_raw = False
 
     def __init__(self, file: UploadedFile[Any]) -> None:
-        facts: Any = file.facts  # type: ignore[attr-defined]
-        self._file = file
+        cleaned: Cleaned = file.cleaned  # type: ignore[attr-defined]
+        facts = cleaned.facts
         self.filename = file.name or ""
         self.key_name = object_filename(self.filename, facts.extension)
-        self.content_type: str = facts.content_type
-        self.size = file.size or 0
-        self.sha256 = file_sha256(file)
+        self.content_type = facts.content_type
+        self.size = cleaned.size
         self.width, self.height = facts.width, facts.height
+        self.location_removed = cleaned.had_location
+        self._content: File[bytes] = PiecesFile(cleaned.pieces) if cleaned.changed else file
+        self.sha256 = self._content.sha256 if isinstance(self._content, PiecesFile) else file_sha256(file)
 
-    def write(self, storage: MediaStorage, asset: MediaAsset) -> None:
-        self._file.seek(0)
-        storage.create(asset.key, self._file, content_type=self.content_type, object_id=asset.object_id)
+    def write(self, storage: MediaStorage, key: str, object_id: UUID) -> None:
+        self._content.seek(0)
+        storage.create(key, self._content, content_type=self.content_type, object_id=object_id)
 
 
 @dataclass
@@ -91,19 +106,21 @@ class StoredObject:
     sha256: str
     width: int | None
     height: int | None
+    is_raw: bool = False
     upload: Upload | None = None
+    location_removed: bool = False
 
     @property
     def size(self) -> int:
         return self.stat.size
 
-    def write(self, storage: MediaStorage, asset: MediaAsset) -> None:
+    def write(self, storage: MediaStorage, key: str, object_id: UUID) -> None:
         storage.copy(
-            asset.key,
+            key,
             source=self.storage,
             source_key=self.stat.key,
             content_type=self.content_type,
-            object_id=asset.object_id,
+            object_id=object_id,
             if_etag=self.stat.etag,
             content_disposition=disposition(self.content_type, self.filename, self.width),
         )
@@ -122,24 +139,31 @@ class CompleteUpload:
         self.key_name = object_filename(self.filename, asset.key.rpartition(".")[2])
         self.content_type, self.size, self.sha256 = asset.content_type, asset.size, asset.sha256
         self.width, self.height = asset.width, asset.height
+        self.is_raw = bool(asset.raw_key)
+        self.location_removed = asset.location_removed
+        self._from = (asset.raw_storage, asset.raw_key) if self.is_raw else (asset.storage, asset.key)
 
-    def write(self, storage: MediaStorage, asset: MediaAsset) -> None:
+    def write(self, storage: MediaStorage, key: str, object_id: UUID) -> None:
         try:
-            self._copy(storage, asset)
+            self._copy(storage, key, object_id)
         except ObjectMissing:  # another request attached or deleted it meanwhile
             if not Upload.objects.attachable().filter(pk=self.upload.pk).exists():
                 raise upload_attached() from None
+            if self.is_raw:  # cleaned meanwhile
+                message = "This upload is just being processed. Try again in a moment."
+                raise Conflict(message, "upload_changed", retry_after=1) from None
             logger.error("The object of upload %s is gone from %s.", self.upload.upload_id, self._asset.storage)
             raise Conflict("The uploaded file is lost. Upload it again.", "upload_lost") from None
 
-    def _copy(self, storage: MediaStorage, asset: MediaAsset) -> None:
-        source = get_storage(self._asset.storage)
-        how: dict[str, Any] = {"content_type": self.content_type, "object_id": asset.object_id}
+    def _copy(self, storage: MediaStorage, key: str, object_id: UUID) -> None:
+        alias, source_key = self._from
+        source = get_storage(alias)
+        how: dict[str, Any] = {"content_type": self.content_type, "object_id": object_id}
         if _engine(source) == _engine(storage):
-            storage.copy(asset.key, source=source, source_key=self._asset.key, **how)
+            storage.copy(key, source=source, source_key=source_key, **how)
             return
-        with source.open(self._asset.key) as file:
-            storage.create(asset.key, file, **how)
+        with source.open(source_key) as file:
+            storage.create(key, file, **how)
 
 
 def source_of(source: ImageSource) -> Source:

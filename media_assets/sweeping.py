@@ -19,20 +19,23 @@ from django.utils import timezone
 
 from media_assets.errors import StorageUnavailable
 from media_assets.models import MediaAsset, State, Upload
+from media_assets.presets import work_due
 from media_assets.services import delete_objects, purge_discarded
 from media_assets.storages import get_storage, is_configured
+from media_assets.tasks import send
 from media_assets.uploads.sweeping import settle_due_uploads
 
 BATCH_ROWS = 200
 UNREFERENCED_GRACE = timedelta(hours=1)
+SENT_GRACE = timedelta(minutes=1)  # a message that was just sent is on its way
 Progress = Callable[[str, int], None]
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class SweepReport:
-    """How many rows (files, for ``leftovers``; direct uploads, for ``uploads``) each step settled; ``waiting``: rows
-    whose storage did not answer."""
+    """How many rows (files, for ``leftovers``; direct uploads, for ``uploads``) each step settled; ``sent``:
+    pictures handed to a worker once more; ``waiting``: rows whose storage did not answer."""
 
     leases_ended: int = 0
     unreferenced: int = 0
@@ -40,6 +43,7 @@ class SweepReport:
     removed: int = 0
     leftovers: int = 0
     uploads: int = 0
+    sent: int = 0
     waiting: int = 0
 
 
@@ -61,6 +65,7 @@ def sweep(
     _purge(report, progress)
     _remove_tombstones(report, now, progress)
     _remove_leftovers(report, now, progress)
+    _send_work(report, now, progress)
     report.waiting += MediaAsset.objects.filter(state=State.DISCARDED).count()
     return report
 
@@ -114,11 +119,23 @@ def _remove_leftovers(report: SweepReport, now: datetime, progress: Progress) ->
 
 def _settle_uploads(report: SweepReport, now: datetime, progress: Progress) -> None:
     """Expire what nobody finished, clear staging, forget old records; storage by storage, as ``_purge`` does."""
-    silent: set[str] = set()
-    while settled := settle_due_uploads(now, silent):
+    silent: dict[str, int] = {}
+    looked = 1
+    while looked:
+        looked, settled = settle_due_uploads(now, silent)
         report.uploads += settled
         progress("uploads", report.uploads)
-    report.waiting += Upload.everything.filter(due_at__lte=now).count()
+    report.waiting += sum(silent.values()) + Upload.everything.filter(due_at__lte=now).count()
+
+
+def _send_work(report: SweepReport, now: datetime, progress: Progress) -> None:
+    """Hand to a worker what should have had one by now: its message is lost, or its worker died."""
+    for ids in _batches(work_due(now - SENT_GRACE)):
+        for asset_id in ids:
+            if not send(asset_id):
+                return
+            report.sent += 1
+            progress("sent", report.sent)
 
 
 def _batches(assets: QuerySet[MediaAsset]) -> Iterator[list[int]]:

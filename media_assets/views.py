@@ -44,7 +44,7 @@ class MediaConfigView(APIView):
             "max_size_bytes": settings.MEDIA_MAX_SIZE_BYTES,
             "max_pixels": settings.MEDIA_MAX_PIXELS,
             "content_types": ACCEPTED_CONTENT_TYPES,
-            "variant_widths": [],
+            "variant_widths": settings.MEDIA_VARIANT_WIDTHS,
             "storage": active.partition("-")[0],
             "default_visibility": settings.MEDIA_DEFAULT_VISIBILITY,
             "url_expiry_seconds": settings.MEDIA_URL_EXPIRY_SECONDS,

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from artworks import services
 from artworks.models import ArtWork, Review
-from media_assets.fields import inspect_upload
+from media_assets.fields import clean_upload
 from users.models import User
 
 MakeArtWork = Callable[..., ArtWork]
@@ -39,7 +39,7 @@ def make_artwork(author: User, photo: Callable[..., Any]) -> MakeArtWork:
     def make(*, with_image: bool = False, **fields: Any) -> ArtWork:
         if with_image:
             fields["image"] = photo()
-            fields["image"].facts = inspect_upload(fields["image"])
+            fields["image"].cleaned = clean_upload(fields["image"])
         return services.artwork_create(**{"author": author, "title": "Mountain Landscape", **fields})
 
     return make

@@ -2,7 +2,7 @@
 
 import mmap
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Buffer = bytes | bytearray | memoryview | mmap.mmap
 
@@ -10,8 +10,10 @@ Refusal = Literal[
     "empty", "not_an_image", "unsupported_type", "truncated", "corrupt", "too_many_pixels", "too_many_frames"
 ]
 
-ACCEPTED_CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif")
-ACCEPTED_FORMATS = "Send a JPEG, PNG, WebP or GIF."
+DELIVERED_CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif")
+# What becomes JPEG is accepted as well.
+ACCEPTED_CONTENT_TYPES = (*DELIVERED_CONTENT_TYPES, "image/heic", "image/heif", "image/avif")
+ACCEPTED_FORMATS = "Send a JPEG, PNG, WebP, GIF, HEIC or AVIF."
 
 # A frame costs a decoder some work however few pixels it has: 2 000 frames are 80 seconds at 25 per second.
 MAX_FRAMES = 2_000
@@ -33,6 +35,17 @@ class ImageFacts:
     frames: int = 1
     orientation: int = 1
     has_alpha: bool = False
+
+
+class Part(NamedTuple):
+    """A segment, chunk or block of a file: its mark as it stands in the file, and where it starts and ends.
+
+    A JPEG's scan reaches to the end of its picture data; a WebP's chunk has its padding byte outside.
+    """
+
+    kind: bytes
+    start: int
+    end: int
 
 
 class InvalidImage(ValueError):

@@ -7,7 +7,7 @@ some encoders leave.
 
 import struct
 
-from .facts import ImageFacts, corrupt, require_size, truncated
+from .facts import ImageFacts, Part, corrupt, require_size, truncated
 
 NAME = "GIF"
 
@@ -23,38 +23,43 @@ _IMAGE_DESCRIPTOR = struct.Struct("<HHHHB")
 _MAX_START_BITS = 11
 
 
-def inspect_gif(view: memoryview, *, max_pixels: int) -> ImageFacts:
+def inspect_gif(view: memoryview, *, max_pixels: int, parts: list[Part] | None = None) -> ImageFacts:
     """Facts about the GIF in `view`, which begins with GIF87a or GIF89a. Raises `InvalidImage`.
 
     The canvas is the logical screen, widened to the first frame where that reaches past it, as decoders show it.
     Later frames that reach past the canvas do not change it, but count towards `max_pixels` at their full extent.
+    `parts` takes the head up to the first block, then every block; an extension's kind has its label too.
     """
     try:
-        return _walk(view, max_pixels)
+        return _walk(view, max_pixels, [] if parts is None else parts)
     except (IndexError, struct.error):
         raise truncated(NAME) from None
 
 
-def _walk(view: memoryview, max_pixels: int) -> ImageFacts:
+def _walk(view: memoryview, max_pixels: int, parts: list[Part]) -> ImageFacts:
     width, height, packed = _LOGICAL_SCREEN.unpack_from(view, 6)
     shown = (width, height)
     position = 13 + _colour_table_bytes(packed)
+    parts.append(Part(b"GIF", 0, position))
     frames, has_alpha, sub_blocks = 0, False, MAX_SUB_BLOCKS
     for _ in range(MAX_BLOCKS):
-        kind = view[position]
+        start, kind = position, view[position]
         if kind == _IMAGE:
             right, bottom, data = _read_image_descriptor(view, position + 1)
             width, height, frames = max(width, right), max(height, bottom), frames + 1
             shown = (width, height) if frames == 1 else shown
             require_size(NAME, width, height, frames, max_pixels=max_pixels)
             position, sub_blocks = _skip_sub_blocks(view, data, sub_blocks)
+            parts.append(Part(b",", start, position))
         elif kind == _EXTENSION:
-            if view[position + 1] == _GRAPHIC_CONTROL and view[position + 3] & 1:
+            if view[start + 1] == _GRAPHIC_CONTROL and view[start + 2] >= 4 and view[start + 3] & 1:
                 has_alpha = True
-            position, sub_blocks = _skip_sub_blocks(view, position + 2, sub_blocks)
+            position, sub_blocks = _skip_sub_blocks(view, start + 2, sub_blocks)
+            parts.append(Part(bytes(view[start : start + 2]), start, position))
         elif kind == _TRAILER:
             if not frames:
                 raise corrupt(NAME, "it holds no picture")
+            parts.append(Part(b";", start, start + 1))
             return ImageFacts("image/gif", "gif", *shown, frames, has_alpha=has_alpha)
         elif kind == _PADDING:
             position += 1

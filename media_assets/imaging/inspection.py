@@ -6,7 +6,7 @@ structure from beginning to end; no pixel is decoded, and the work is bounded fo
 
 from collections.abc import Callable
 
-from .facts import Buffer, ImageFacts, InvalidImage
+from .facts import Buffer, ImageFacts, InvalidImage, Part
 from .foreign import refuse_foreign
 from .gif import inspect_gif
 from .jpeg import inspect_jpeg
@@ -34,12 +34,21 @@ def inspect_image(data: Buffer, *, max_pixels: int) -> ImageFacts:
     """
     # Both views are released on the way out, also under an exception, so that the caller can close an mmap.
     with memoryview(data) as whole, whole.cast("B") as view:
-        if not view:
-            raise InvalidImage("empty", "The file is empty. Choose the picture again and send it.")
-        walker = _WALKERS.get(signature_type(bytes(view[:SIGNATURE_BYTES])))
-        if walker is None:
-            refuse_foreign(view)
-        return walker(view, max_pixels=max_pixels)
+        return walk_image(view, max_pixels=max_pixels)
+
+
+def walk_image(view: memoryview, *, max_pixels: int, parts: list[Part] | None = None) -> ImageFacts:
+    """Facts about the image in `view`, a view of bytes. Raises `InvalidImage`.
+
+    `parts`, where given, is filled with the parts of the file in their order, without what lies between them or after
+    the last; their kinds are those of the format.
+    """
+    if not view:
+        raise InvalidImage("empty", "The file is empty. Choose the picture again and send it.")
+    walker = _WALKERS.get(signature_type(bytes(view[:SIGNATURE_BYTES])))
+    if walker is None:
+        refuse_foreign(view)
+    return walker(view, max_pixels=max_pixels, parts=parts)
 
 
 def signature_type(start: bytes) -> str:

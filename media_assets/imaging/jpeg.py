@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass, replace
 
 from .exif import read_orientation
-from .facts import ImageFacts, InvalidImage, corrupt, require_size, truncated, upright_size
+from .facts import ImageFacts, InvalidImage, Part, corrupt, require_size, truncated, upright_size
 
 NAME = "JPEG"
 
@@ -33,15 +33,16 @@ _OTHER_FRAMES = frozenset((0xC3, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xCB, 0xCD,
 _SEGMENTS = frozenset((0xC4, 0xCC, *range(0xDA, 0xE0), *range(0xE0, 0xF0), 0xFE))
 
 _MARKER = re.compile(rb"\xff[^\x00\xff]", re.DOTALL)
-# Within picture data FF 00 is a data byte and FF D0 to FF D7 are restart marks. The regular expression engine scans
-# for the literal first byte, 0.3 ms for a megabyte; nothing else at hand, `find` and `count` included, is faster.
-_SCAN_STOP = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
+# Within picture data FF 00 is a data byte, FF D0 to FF D7 are restart marks, and over FF 01 decoders go to the next of
+# those. The regular expression engine scans for the literal first byte, 0.3 ms for a megabyte; nothing else at hand,
+# `find` and `count` included, is faster.
+_SCAN_STOP = re.compile(rb"\xff[^\x00\x01\xd0-\xd7]", re.DOTALL)
 _FILL = re.compile(rb"\xff*+")
 
 
 @dataclass(slots=True)
 class JpegSeen:
-    """What the segments so far have said. `is_whole` once the end mark was met."""
+    """What the segments so far have said, and where they lie if asked for. `is_whole` once the end mark was met."""
 
     size: tuple[int, int] | None = None
     orientation: int | None = None
@@ -50,6 +51,7 @@ class JpegSeen:
     stray_bytes: int = 0
     fills_left: int = MAX_FILLS
     is_whole: bool = False
+    parts: list[Part] | None = None
 
     @property
     def facts(self) -> ImageFacts:
@@ -60,9 +62,13 @@ class JpegSeen:
         return ImageFacts("image/jpeg", "jpg", *upright_size(*self.size, orientation), orientation=orientation)
 
 
-def inspect_jpeg(view: memoryview, *, max_pixels: int) -> ImageFacts:
-    """Facts about the JPEG in `view`, which begins with its SOI marker. Raises `InvalidImage`."""
-    seen = JpegSeen()
+def inspect_jpeg(view: memoryview, *, max_pixels: int, parts: list[Part] | None = None) -> ImageFacts:
+    """Facts about the JPEG in `view`, which begins with its SOI marker. Raises `InvalidImage`.
+
+    `parts` takes every segment after SOI, with the data of scans, and the end mark; no restart mark between segments.
+    An Exif block that follows the picture data does not count: decoders look at none there either.
+    """
+    seen = JpegSeen(parts=parts)
     try:
         _walk(seen, view, 2, max_pixels)
     except (IndexError, struct.error):
@@ -73,7 +79,6 @@ def inspect_jpeg(view: memoryview, *, max_pixels: int) -> ImageFacts:
 def read_jpeg_head(view: memoryview, *, max_pixels: int) -> JpegSeen | None:
     """What the first bytes of a JPEG say; None where its picture data does not begin within them.
 
-    An Exif block that follows the picture data does not count then; decoders look at none there either.
     Raises `InvalidImage` for what no further bytes could put right.
     """
     seen = JpegSeen()
@@ -111,14 +116,21 @@ def _walk(seen: JpegSeen, view: memoryview, position: int, max_pixels: int) -> N
             continue
         if code == _EOI:
             seen.is_whole = True
+            _note(seen, view, marker, position)
             return
         end = _segment_end(view, code, position)
         if code == _SOS:
             end = _take_scan(seen, view, position, end)
         else:
             _take_segment(seen, view, code, position, end, max_pixels)
+        _note(seen, view, marker, end)
         position = end
     raise corrupt(NAME, f"it is cut into more than {MAX_SEGMENTS} pieces")
+
+
+def _note(seen: JpegSeen, view: memoryview, start: int, end: int) -> None:
+    if seen.parts is not None:
+        seen.parts.append(Part(bytes(view[start : start + 2]), start, end))
 
 
 def _take_segment(seen: JpegSeen, view: memoryview, code: int, start: int, end: int, max_pixels: int) -> None:
@@ -127,10 +139,15 @@ def _take_segment(seen: JpegSeen, view: memoryview, code: int, start: int, end: 
             raise corrupt(NAME, "it describes its size twice")
         seen.size = _frame_size(view, start, end)
         require_size(NAME, *seen.size, 1, max_pixels=max_pixels)
-    elif code == _APP1 and seen.orientation is None and bytes(view[start + 2 : start + 8]) == b"Exif\x00\x00":
+    elif code == _APP1 and not seen.scans and seen.orientation is None and is_exif(view, start, end):
         seen.orientation = read_orientation(view, start + 2, end)
     elif code == _DQT:
         seen.has_tables = True
+
+
+def is_exif(view: memoryview, start: int, end: int) -> bool:
+    """Whether the APP1 segment whose length field is at `start` holds Exif, not XMP."""
+    return bytes(view[start + 2 : min(start + 8, end)]) == b"Exif\x00\x00"
 
 
 def _take_scan(seen: JpegSeen, view: memoryview, start: int, end: int) -> int:
@@ -208,7 +225,7 @@ def _data_end(view: memoryview, position: int, fills_left: int) -> tuple[int, in
             raise truncated(NAME)
         after_fill = _end_of_fill(view, stop.start())
         code = view[after_fill]
-        if code == 0 or code in _RESTARTS:
+        if code == 0 or code in _STANDALONE:
             position = after_fill + 1
             continue
         return after_fill - 1, left

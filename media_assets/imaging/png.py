@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from .exif import read_orientation
-from .facts import ImageFacts, Inconclusive, InvalidImage, corrupt, require_size, truncated, upright_size
+from .facts import ImageFacts, Inconclusive, InvalidImage, Part, corrupt, require_size, truncated, upright_size
 
 NAME = "PNG"
 
 # Encoders write picture data in pieces of 8 KB or more: 10 MB are 1 300 chunks.
 MAX_CHUNKS = 20_000
+
+# One byte for each colour of the largest palette (11.3.1.1); decoders pass over a longer chunk.
+MAX_TRANSPARENCY_BYTES = 256
 
 _SIGNATURE_BYTES = 8
 # Length before and checksum after a chunk's type and data (5.3).
@@ -34,7 +37,10 @@ _MAX_CANDIDATES = 8
 
 @dataclass(slots=True)
 class PngSeen:
-    """What the chunks so far have said. `position` is where the next one begins; `is_whole` once the last was met."""
+    """What the chunks so far have said, and where they lie if asked for.
+
+    `position` is where the next one begins; `is_whole` once the last was met.
+    """
 
     width: int
     height: int
@@ -49,6 +55,7 @@ class PngSeen:
     data_is_a_frame: bool = False
     position: int = _SIGNATURE_BYTES
     is_whole: bool = False
+    parts: list[Part] | None = None
 
     @property
     def frames(self) -> int:
@@ -68,10 +75,14 @@ class PngSeen:
         return ImageFacts("image/png", "png", width, height, self.frames, orientation, self.has_alpha)
 
 
-def inspect_png(view: memoryview, *, max_pixels: int) -> ImageFacts:
-    """Facts about the PNG in `view`, which begins with its signature. Raises `InvalidImage`."""
+def inspect_png(view: memoryview, *, max_pixels: int, parts: list[Part] | None = None) -> ImageFacts:
+    """Facts about the PNG in `view`, which begins with its signature. Raises `InvalidImage`.
+
+    `parts` takes every chunk after IHDR, with length and checksum.
+    """
     try:
         seen = _read_header(view, max_pixels)
+        seen.parts = parts
         _walk(seen, view, 0, max_pixels)
     except (IndexError, struct.error):
         raise truncated(NAME) from None
@@ -142,6 +153,8 @@ def _walk(seen: PngSeen, view: memoryview, offset: int, max_pixels: int) -> None
     """Take every chunk from `seen.position` to IEND. `offset` is where `view` begins in the file."""
     for _ in range(MAX_CHUNKS):
         kind, start, end = _read_chunk(view, seen.position - offset)
+        if seen.parts is not None:
+            seen.parts.append(Part(kind, start - 8, end + 4))
         if kind == b"IEND":
             require_size(NAME, seen.width, seen.height, seen.frames, max_pixels=max_pixels)
             seen.is_whole = True
@@ -191,7 +204,7 @@ def _take_chunk(seen: PngSeen, view: memoryview, kind: bytes, start: int, end: i
         if (end - start) % 3 or not 3 <= end - start <= 768 or seen.has_palette or seen.has_data:
             raise corrupt(NAME, "its palette is broken")
         seen.has_palette = True
-    elif kind == b"tRNS":
+    elif kind == b"tRNS" and end - start <= MAX_TRANSPARENCY_BYTES:
         seen.has_alpha = True
     elif kind == b"eXIf" and seen.orientation is None:
         seen.orientation = read_orientation(view, start, end)

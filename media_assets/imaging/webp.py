@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .exif import read_orientation
-from .facts import ImageFacts, corrupt, require_size, truncated, upright_size
+from .facts import ImageFacts, Part, corrupt, require_size, truncated, upright_size
 
 NAME = "WebP"
 
@@ -30,7 +30,7 @@ Window = Callable[[int], tuple[memoryview, int]]
 
 @dataclass(slots=True)
 class _Seen:
-    """What the chunks so far have said. `canvas` and `flags` come from VP8X."""
+    """What the chunks so far have said, and where they lie if asked for. `canvas` and `flags` come from VP8X."""
 
     max_pixels: int
     canvas: tuple[int, int] | None = None
@@ -39,6 +39,7 @@ class _Seen:
     chunks: int = 0
     has_alpha: bool = False
     orientation: int | None = None
+    parts: list[Part] | None = None
 
     def count_chunk(self) -> None:
         self.chunks += 1
@@ -46,18 +47,21 @@ class _Seen:
             raise corrupt(NAME, f"it is cut into more than {MAX_CHUNKS} pieces")
 
 
-def inspect_webp(view: memoryview, *, max_pixels: int) -> ImageFacts:
-    """Facts about the WebP in `view`, which begins with RIFF, a length and WEBP. Raises `InvalidImage`."""
-    return inspect_webp_through(lambda position: (view, position), len(view), max_pixels=max_pixels)
+def inspect_webp(view: memoryview, *, max_pixels: int, parts: list[Part] | None = None) -> ImageFacts:
+    """Facts about the WebP in `view`, which begins with RIFF, a length and WEBP. Raises `InvalidImage`.
+
+    `parts` takes every chunk of the file that decoders look at, frames as a whole.
+    """
+    return inspect_webp_through(lambda position: (view, position), len(view), max_pixels=max_pixels, parts=parts)
 
 
-def inspect_webp_through(window: Window, size: int, *, max_pixels: int) -> ImageFacts:
+def inspect_webp_through(window: Window, size: int, *, max_pixels: int, parts: list[Part] | None = None) -> ImageFacts:
     """Facts about a WebP of `size` bytes. Raises `InvalidImage`.
 
     `window` is asked for the start of each chunk and gives, of a still picture, `bytes_needed` from there on at least.
     """
     try:
-        return _walk(window, size, max_pixels)
+        return _walk(_Seen(max_pixels, parts=parts), window, size)
     except (IndexError, struct.error):
         raise truncated(NAME) from None
 
@@ -75,18 +79,19 @@ def bytes_needed(view: memoryview, index: int) -> int:
     return _CHUNK_HEAD_BYTES + int(length if kind == b"EXIF" else min(length, _LOOK_BYTES))
 
 
-def _walk(window: Window, size: int, max_pixels: int) -> ImageFacts:
+def _walk(seen: _Seen, window: Window, size: int) -> ImageFacts:
     view, index = window(0)
     (riff_length,) = struct.unpack_from("<I", view, index + 4)
     file_end = 8 + riff_length
     if file_end > size:
         raise truncated(NAME)
-    seen = _Seen(max_pixels)
     position = _RIFF_HEAD_BYTES
     while position < file_end:
         view, index = window(position)
-        kind, start, end = _read_chunk(view, index, index + file_end - position)
+        kind, start, end = read_chunk(view, index, index + file_end - position)
         seen.count_chunk()
+        if seen.parts is not None:
+            seen.parts.append(Part(kind, position, position + end - index))
         if position == _RIFF_HEAD_BYTES:
             _take_first(seen, view, kind, start, end)
             if kind in _BITSTREAMS:
@@ -102,7 +107,7 @@ def _walk(window: Window, size: int, max_pixels: int) -> ImageFacts:
     return ImageFacts("image/webp", "webp", width, height, seen.frames, orientation, seen.has_alpha)
 
 
-def _read_chunk(view: memoryview, position: int, limit: int) -> tuple[bytes, int, int]:
+def read_chunk(view: memoryview, position: int, limit: int) -> tuple[bytes, int, int]:
     """Type of the chunk at `position`, and where its data starts and ends, not past `limit` (2.3)."""
     if position + 8 > limit:
         raise corrupt(NAME, "its last part is incomplete")
@@ -154,7 +159,7 @@ def _walk_frame(seen: _Seen, view: memoryview, start: int, end: int, canvas: tup
         raise corrupt(NAME, "a frame lies outside the picture")
     position = start + _FRAME_HEAD_BYTES
     while position < end:
-        kind, data_start, data_end = _read_chunk(view, position, end)
+        kind, data_start, data_end = read_chunk(view, position, end)
         seen.count_chunk()
         if kind in _BITSTREAMS:
             if _bitstream_size(view, kind, data_start, data_end)[:2] != (width, height):

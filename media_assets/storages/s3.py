@@ -21,6 +21,7 @@ from media_assets.storages.contract import MediaStorage, ObjectStat
 from media_assets.storages.s3_errors import NoSuchObject, PreconditionFailed, s3_errors
 from media_assets.storages.s3_uploads import S3DirectUploads
 
+READ_MEMORY_BYTES = 8 * 1024 * 1024  # of one object that is read; the rest of it goes to a temporary file
 OBJECT_ID = "asset-id"  # user metadata, x-amz-meta-asset-id
 
 
@@ -49,6 +50,7 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
 
     def get_default_settings(self) -> dict[str, Any]:
         own = {"public_endpoint_url": None, "public_base_url": "", "connect_timeout": 3, "read_timeout": 15}
+        own["max_memory_size"] = READ_MEMORY_BYTES
         return {**super().get_default_settings(), **own}
 
     @property
@@ -193,7 +195,7 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
             with s3_errors(self):
                 return cast("File[bytes]", super()._open(name, mode).open())
         except NoSuchObject:
-            raise FileNotFoundError(name) from None
+            raise ObjectMissing(name) from None
 
     def _resource(self, endpoint_url: str | None) -> Any:
         with s3_errors(self):

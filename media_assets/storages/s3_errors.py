@@ -32,7 +32,8 @@ _BUCKET = "Check AWS_STORAGE_BUCKET_NAME and AWS_PRIVATE_STORAGE_BUCKET_NAME: no
 _ACCESS = (
     "The IAM policy needs s3:ListBucket on the bucket and s3:PutObject, s3:GetObject, s3:DeleteObject on its objects "
     "(and s3:PutObjectAcl for AWS_DEFAULT_ACL=public-read; where public ACLs are blocked set AWS_DEFAULT_ACL= (empty) "
-    "and use a bucket policy)."
+    "and use a bucket policy); for direct uploads in parts also s3:AbortMultipartUpload, s3:ListMultipartUploadParts "
+    "and s3:ListBucketMultipartUploads."
 )
 # A HEAD has no body to name its error: there the code is the status.
 FIXES = {

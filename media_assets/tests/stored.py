@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset
@@ -24,3 +24,12 @@ def published(file: Any, *, owner: Any = None, folder: str = "pictures", visibil
     ):
         asset_publish(asset)
     return MediaAsset.objects.get(pk=asset.pk)
+
+
+def database_url() -> str:
+    """The database of this test, for another process."""
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{database['NAME']}"
+    server = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT'] or 5432}"
+    return f"postgres://{server}/{database['NAME']}"

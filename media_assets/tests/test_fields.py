@@ -64,8 +64,8 @@ def gif(frames: int) -> bytes:
 def test_accepted_formats_keep_their_bytes_and_gain_their_facts(upload: Any, fmt: str, kind: str) -> None:
     data = draw(fmt, size=(30, 20))
     file = ImageUploadField().run_validation(upload("whatever.txt", data))
-    assert (file.facts.content_type, file.facts.extension) == (f"image/{fmt.lower()}", kind)
-    assert (file.facts.width, file.facts.height) == (30, 20)
+    assert (file.cleaned.facts.content_type, file.cleaned.facts.extension) == (f"image/{fmt.lower()}", kind)
+    assert (file.cleaned.facts.width, file.cleaned.facts.height) == (30, 20)
     file.seek(0)
     assert file.read() == data
 
@@ -103,7 +103,7 @@ def test_a_file_that_was_read_already_is_read_from_its_start(tmp_path: Path) -> 
     (tmp_path / "a").write_bytes(JPEG)
     with (tmp_path / "a").open("rb") as file:
         file.read()
-        assert ImageUploadField().run_validation(UploadedFile(file, "a.jpg", size=len(JPEG))).facts.width == 64
+        assert ImageUploadField().run_validation(UploadedFile(file, "a.jpg", size=len(JPEG))).cleaned.facts.width == 64
 
 
 @pytest.mark.parametrize("value", ["text", b"bytes", 7, ["a"], {"a": 1}, JPEG])
@@ -127,7 +127,7 @@ def test_the_size_limit_itself_is_accepted(upload: Any, settings: Any) -> None:
 
 def test_the_pixel_limit_itself_is_accepted(upload: Any, settings: Any) -> None:
     settings.MEDIA_MAX_PIXELS = 64 * 48
-    assert ImageUploadField().run_validation(upload("a.jpg", JPEG)).facts.width == 64
+    assert ImageUploadField().run_validation(upload("a.jpg", JPEG)).cleaned.facts.width == 64
     settings.MEDIA_MAX_PIXELS -= 1
     assert refusal(upload("a.jpg", JPEG))[0] == "too_many_pixels"
 

@@ -24,7 +24,7 @@ def errors(form):
 def test_files_of_one_name_are_a_list_for_storing(photo):
     form = Form(data=MultiValueDict({"images": [photo("a.jpg"), photo("b.png", "PNG")]}))
     assert form.is_valid()
-    assert [(file.name, file.facts.extension) for file in form.validated_data["images"]] == [
+    assert [(file.name, file.cleaned.facts.extension) for file in form.validated_data["images"]] == [
         ("a.jpg", "jpg"),
         ("b.png", "png"),
     ]

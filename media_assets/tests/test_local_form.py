@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.test import Client
@@ -618,3 +619,16 @@ def test_location_is_the_host_that_was_asked(form: Any) -> None:
         "POST", FORM_URL, body_of(form()), content_type=CONTENT_TYPE, headers={"Host": "localhost"}
     )
     assert urlsplit(answer["Location"]).netloc == "localhost"
+
+
+def test_a_form_ends_with_its_upload(make_user: Any, client: Any) -> None:
+    from media_assets.uploads.services import upload_create, upload_delete, upload_form
+
+    upload = upload_create(owner=make_user(), original_filename="a.jpg", content_type="image/jpeg")
+    fields = upload_form(upload).fields
+    upload_delete(upload)
+    sent = {**fields, "file": SimpleUploadedFile("a.jpg", b"x", "image/jpeg")}
+    answer = client.post("/api/uploads/local/", sent)
+    assert answer.status_code == 403
+    assert b"AccessDenied" in answer.content
+    assert not list(get_storage("local-private").list_objects("staging/"))

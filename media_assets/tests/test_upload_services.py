@@ -219,9 +219,29 @@ def test_the_sweeper_leaves_what_waits_on_a_silent_storage(begin: Any, monkeypat
     storage = get_storage(upload.storage)
     monkeypatch.setattr(storage, "delete", lambda key: (_ for _ in ()).throw(StorageUnavailable))
     late = upload.expires_at + services.GRACE
-    assert (sweep(now=late).uploads, sweep(now=late).waiting) == (0, 1)
+    report = sweep(now=late)
+    assert (report.uploads, report.waiting) == (0, 1)
     monkeypatch.undo()
-    assert sweep(now=late).uploads == 1
+    assert sweep(now=late + services.GRACE).uploads == 1
+    assert not staged(upload)
+
+
+def test_one_upload_that_cannot_be_cleared_holds_up_no_other(begin: Any, monkeypatch: Any) -> None:
+    stuck, free = begin(), begin()
+    stage(stuck)
+    stage(free)
+    storage: Any = get_storage(stuck.storage)
+    delete = storage.delete
+
+    def refuse(key: str) -> None:
+        if key == stuck.staging_key:
+            raise StorageUnavailable
+        delete(key)
+
+    monkeypatch.setattr(storage, "delete", refuse)
+    assert sweep(now=free.expires_at + services.GRACE).uploads == 1
+    assert staged(stuck)
+    assert not staged(free)
 
 
 def test_deleting_takes_the_file_along_and_hides_the_row_until_its_form_is_over(engine: str, begin: Any) -> None:
@@ -300,8 +320,8 @@ def test_erasing_an_account_erases_its_uploads(engine: str, begin: Any) -> None:
     assert not Upload.everything.exclude(original_filename="").exists()
     assert asset is not None
     assert MediaAsset.objects.get(pk=asset.pk).state in (State.DISCARDED, State.TOMBSTONE)
-    sweep(now=other.expires_at + services.GRACE)
     assert not staged(other)
+    sweep(now=other.expires_at + services.GRACE)
     assert not Upload.everything.exists()
 
 
@@ -396,6 +416,72 @@ def test_a_quota_holds_for_files_that_come_through_the_application(make_user: An
     ):
         pass
     assert not MediaAsset.objects.exists()
+
+
+def test_forms_that_outlive_their_uploads_count_until_they_are_over(s3_site: Any, begin: Any, settings: Any) -> None:
+    s3_site()
+    settings.UPLOAD_QUOTA_BYTES = 10_000
+    first, second = begin(size=4_000), begin(size=4_000)
+    upload_delete(first)
+    stage(second, b"x" * 4_000)
+    refused(upload_complete, second)
+    assert refused(lambda: begin(size=4_000)) == "quota_exceeded"
+    sweep(now=second.expires_at + services.GRACE)
+    begin(size=4_000)
+
+
+def test_an_expired_upload_is_renewed_for_the_room_that_is_left(begin: Any, settings: Any) -> None:
+    upload = begin()
+    Upload.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    settings.UPLOAD_QUOTA_BYTES = 5_000
+    assert upload_renew(upload).max_file_size == 5_000
+
+
+def test_the_switch_may_be_flipped_while_an_upload_is_pending(s3_site: Any, site: Any, begin: Any) -> None:
+    lines = s3_site()
+    on_s3 = begin()
+    stage(on_s3)
+    site(**{**lines, "USE_S3": "False"})
+    on_disk = begin()
+    stage(on_disk)
+    done = upload_complete(on_s3).asset
+    site(**lines)
+    other = upload_complete(on_disk).asset
+    assert done is not None
+    assert other is not None
+    assert (done.storage, other.storage) == ("s3-private", "local-private")
+
+
+def test_no_prefix_leads_into_the_public_folder(s3_site: Any, begin: Any) -> None:
+    s3_site(AWS_PRIVATE_LOCATION="", AWS_LOCATION="media", AWS_DEFAULT_ACL="private")
+    for prefix in ("media", "media/artworks"):
+        with pytest.raises(ValidationError):
+            begin(prefix=prefix)
+    begin(prefix="mediation")
+
+
+def test_no_prefix_is_a_file(begin: Any) -> None:
+    upload = begin()
+    stage(upload)
+    asset = upload_complete(upload).asset
+    assert asset is not None
+    with pytest.raises(ValidationError):
+        begin(prefix=asset.key)
+    with pytest.raises(ValidationError):
+        begin(prefix="raw")
+
+
+def test_an_upload_whose_object_is_lost_says_so(engine: str, begin: Any) -> None:
+    upload = begin()
+    stage(upload)
+    asset = upload_complete(upload).asset
+    assert asset is not None
+    get_storage(asset.storage).delete(asset.key)
+    with (
+        pytest.raises(Conflict, match="lost"),
+        stored_image(Upload.objects.get(), owner=upload.owner, folder="artworks"),
+    ):
+        pass
 
 
 def test_python_calls_need_no_owner_and_have_no_limits(engine: str, begin: Any, settings: Any) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from media_assets.imaging import ImageFacts, InvalidImage
+from media_assets.imaging.containers import inspect_container, is_converted
 from media_assets.imaging.facts import ACCEPTED_CONTENT_TYPES
 from media_assets.imaging.ranged import RangedObject, Read, inspect_ranged
 from media_assets.keys import filename_extension
@@ -13,6 +14,7 @@ from media_assets.uploads.signatures import contradiction
 __all__ = ["IMAGE_TYPES", "Content", "ContentRefused", "Read", "check_content", "is_allowed_type", "is_image_type"]
 
 IMAGE_TYPES = ACCEPTED_CONTENT_TYPES
+HEIF = {"image/heic", "image/heif"}  # phones use either name for both
 # Names that JPEGs go by in old browsers and cameras.
 _ALIASES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg"}
 # Without parameters and wildcards (RFC 6838, 4.2).
@@ -80,18 +82,23 @@ def canonical_type(content_type: str) -> str:
 
 
 def _check_image(source: RangedObject, declared: str, max_pixels: int) -> Content:
-    actual = source.image_type
-    if actual and actual != declared:
-        raise _mismatch(declared, actual)
     try:
-        facts = inspect_ranged(source, max_pixels=max_pixels)
+        if is_converted(source.start()):
+            facts = inspect_container(source.start(), max_pixels=max_pixels)
+            actual = facts.content_type
+        else:
+            actual = source.image_type
+            facts = None
+        if actual and actual != declared and {actual, declared} != HEIF:
+            raise _mismatch(declared, actual)
+        facts = facts or inspect_ranged(source, max_pixels=max_pixels)
     except InvalidImage as refusal:
         raise ContentRefused(refusal.code, refusal.message) from None
     return Content(facts.content_type, facts.extension, facts)
 
 
 def _check_other(source: RangedObject, declared: str, filename: str) -> Content:
-    if actual := source.image_type:
+    if actual := source.image_type or ("image/heif" if is_converted(source.start()) else ""):
         raise _mismatch(declared, actual)
     seems = contradiction(declared, source.start())
     if seems is not None:

@@ -7,11 +7,14 @@ Nothing is written before every field has been checked, and the file goes to dis
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, cast
 from urllib.parse import quote
+from uuid import UUID
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.core.files.uploadedfile import UploadedFile
@@ -30,12 +33,14 @@ from media_assets.storages import get_storage
 from media_assets.storages.contract import ObjectStat
 from media_assets.storages.local import PrivateLocalStorage
 from media_assets.storages.local_uploads import takes_form
+from media_assets.uploads.models import GRACE, Upload
 from media_assets.uploads.s3_xml import S3Error, error_response, post_response
 
 FIELDS_MAX = 64
 FIELDS_MAX_BYTES = 20 * 1024  # of names and values before the file, as on S3
 PRE_DATA_MAX_BYTES = 64 * 1024  # the same with the parts' own headers
 _PRE_DATA_PIECE_BYTES = 8 * 1024
+SLACK_SECONDS = 300  # an upload that takes as long as the sweeper waits for it must end well before
 SURROUNDING_MAX_BYTES = 256 * 1024  # what a request may have besides its file
 ONE_FILE = "POST requires exactly one file upload per request."
 _CODES: dict[type[PolicyError], str] = {
@@ -102,6 +107,7 @@ class _Receiver(FileUploadHandler):
         self.began = self.ended = False
         self._storage, self._length, self._stack = storage, length, stack
         self._size, self._sha256 = 0, hashlib.sha256()
+        self._began_at = time.monotonic()
 
     def new_file(self, field_name: str, *args: Any, **kwargs: Any) -> None:
         """Raises S3Error where the fields do not allow for the file."""
@@ -114,6 +120,7 @@ class _Receiver(FileUploadHandler):
             raise _refusal(error) from None
         if not takes_form(self.fields["key"]):
             raise S3Error("AccessDenied", "Access Denied")
+        self._require_open()
         if self._length > self._max_size + SURROUNDING_MAX_BYTES:
             raise self._too_large(self._length)
         self._file = self._stack.enter_context(self._storage.receive(self.fields["key"]))
@@ -139,7 +146,18 @@ class _Receiver(FileUploadHandler):
             raise S3Error("EntityTooSmall", message, ProposedSize=self._size, MinSizeAllowed=self._min_size)
         if self._declared and base64.b64encode(self._sha256.digest()).decode() != self._declared:
             raise S3Error("BadDigest", "The SHA256 you specified did not match the calculated checksum.")
+        self._require_open()
         return self._file.publish()
+
+    def _require_open(self) -> None:
+        """Raises S3Error where its upload is decided, or it has taken longer than the sweeper waits."""
+        if time.monotonic() - self._began_at > GRACE.total_seconds() - SLACK_SECONDS:
+            raise S3Error("RequestTimeout", "Your upload took too long.")
+        with contextlib.suppress(ValueError, IndexError):
+            upload_id = UUID(self.fields["key"].split("/")[1])
+            status = Upload.everything.filter(upload_id=upload_id).values_list("status", flat=True).first()
+            if status not in (None, Upload.STATUS_PENDING, Upload.STATUS_EXPIRED):
+                raise S3Error("AccessDenied", f"The upload of this form is {status}.")
 
     def _too_large(self, size: int) -> S3Error:
         message = "Your proposed upload exceeds the maximum allowed size"

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+GRACE = timedelta(hours=1)  # what was begun before a form's end may still arrive
 KEPT = timedelta(days=30)  # how long a row stays that says only what became of an upload
 
 

@@ -23,6 +23,7 @@ from media_assets.uploads.models import Upload
 from media_assets.uploads.services import staging_storage, upload_complete, upload_delete, upload_reject
 
 MAX_PART_NUMBER = 10_000  # S3, "Amazon S3 multipart upload limits"
+MIN_PART_BYTES = 5 * 1024 * 1024  # but for the last one
 MAX_URLS_AT_ONCE = 1_000
 _ETAG = re.compile(r'"?[\x21\x23-\x7e]{1,128}"?')  # an opaque-tag of RFC 9110, 8.8.3, with or without its quotes
 _NUMBER = f"a whole number from 1 to {MAX_PART_NUMBER}"
@@ -31,10 +32,17 @@ _NUMBER = f"a whole number from 1 to {MAX_PART_NUMBER}"
 def part_urls(upload: Upload, numbers: Sequence[int]) -> tuple[dict[int, str], int]:
     """Where each of these parts is PUT, and for how many seconds these URLs are good.
 
-    In: part numbers (1 to MAX_PART_NUMBER). Raises Conflict where the upload takes no parts (any more);
+    In: part numbers (1 to MAX_PART_NUMBER). Raises Conflict where the upload takes no parts (any more); RequestRefused
+    for more parts than the largest accepted file has; UploadRejected where what has come is too large already;
     StorageUnavailable.
     """
     storage = _open_storage(upload)
+    most = upload.max_file_size // MIN_PART_BYTES + 2
+    if max(numbers) > most:
+        limit = filesizeformat(upload.max_file_size)
+        message = f"A file of {limit} has at most {most} parts: all but the last need 5 MiB or more."
+        raise RequestRefused(message, "invalid_parts")
+    _require_fit(upload, parts_of(upload))
     expires_in = max(1, int((upload.expires_at - timezone.now()).total_seconds()))
     key, store_id = upload.staging_key, upload.multipart_id
     urls = {number: storage.multipart_part_url(key, store_id, number, expires_in=expires_in) for number in numbers}
@@ -82,7 +90,7 @@ def multipart_abort(upload_id: UUID, user: Any) -> None:
     upload = Upload.objects.visible_to(user).filter(upload_id=upload_id).first()
     if upload is not None:
         upload_delete(upload)
-    elif not Upload.everything.filter(upload_id=upload_id, status=Upload.STATUS_DISCARDED).exists():
+    elif not Upload.everything.filter(upload_id=upload_id, owner=user, status=Upload.STATUS_DISCARDED).exists():
         raise NotFound
 
 

@@ -25,6 +25,7 @@ STATUSES = {
     "MaxPostPreDataLengthExceededError": 400,
     "MethodNotAllowed": 405,
     "MissingContentLength": 411,
+    "RequestTimeout": 400,
     "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
 }

@@ -12,7 +12,6 @@ import hashlib
 import logging
 import re
 import uuid
-from copy import copy
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -27,20 +26,26 @@ from rest_framework.exceptions import NotAuthenticated, NotFound, ValidationErro
 from api.errors import Conflict
 from api.idempotency import Claim
 from media_assets.errors import ObjectMissing, StorageUnavailable, UploadRejected, upload_attached
-from media_assets.keys import display_filename, filename_extension, safe_filename
-from media_assets.models import Visibility
+from media_assets.imaging.cleaning import clean_image
+from media_assets.imaging.containers import CONVERTED_CONTENT_TYPES
+from media_assets.imaging.ranged import WHOLE_BYTES
+from media_assets.keys import display_filename, filename_extension, folders_of, safe_filename
+from media_assets.models import MediaAsset, Visibility
+from media_assets.presets import VARIANTS
 from media_assets.quotas import room_for_upload
-from media_assets.services import asset_publish, assets_discard, stored
+from media_assets.services import RAW, asset_publish, assets_discard, stored
 from media_assets.sources import StoredObject
-from media_assets.storages import active_alias, get_storage, is_configured
+from media_assets.storages import active_alias, get_storage, is_configured, lies_in_another
 from media_assets.storages.contract import DirectForm, DirectUploadStorage, MultipartStorage, ObjectStat
 from media_assets.uploads.content import IMAGE_TYPES, Content, ContentRefused, check_content, is_allowed_type
-from media_assets.uploads.models import Upload
+from media_assets.uploads.models import GRACE, Upload
 
 STAGING = "staging"
 DEFAULT_PREFIX = "uploads"
+OWN_FOLDERS = (STAGING, RAW, VARIANTS)
+ROWS_PER_STATEMENT = 500  # well under the number of parameters that any database takes in one
+CLEARED_AT_ONCE = 50
 BEGINNING = "beginning"  # stands for the store's id until it has given one
-GRACE = timedelta(hours=1)  # what was begun before a form's end may still arrive
 PIECE_BYTES = 8 * 1024 * 1024
 MAX_PREFIX = 100  # characters
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,48}/[a-z0-9][a-z0-9!#$&^_.+-]{0,48}")  # RFC 6838, 4.2
@@ -79,14 +84,16 @@ def upload_create(
         content_type=_content_type(content_type),
         declared_size=_size(size, limit),
         sha256=_sha256(sha256),
-        prefix=_prefix(prefix),
+        prefix=_prefix(prefix, active_alias(Visibility.PRIVATE)),
         max_file_size=limit,
         storage=active_alias(Visibility.PRIVATE),
         staging_key=f"{STAGING}/{upload_id}/{safe_filename(filename, filename_extension(filename))}",
     )
     if multipart:
         _require_parts(upload)
-    _set_expiry(upload, settings.UPLOAD_MULTIPART_SECONDS if multipart else settings.UPLOAD_FORM_SECONDS)
+    seconds = settings.UPLOAD_MULTIPART_SECONDS if multipart else settings.UPLOAD_FORM_SECONDS
+    upload.expires_at = _expiry(upload, seconds)
+    upload.due_at = upload.expires_at + GRACE
     with transaction.atomic():
         _hold(owner)
         room = room_for_upload(owner, upload.declared_size)
@@ -117,20 +124,28 @@ def upload_renew(upload: Upload) -> Upload:
     What lies in staging already stays and can be completed. Raises Conflict (``upload_closed``) for the others,
     and what ``upload_create`` raises of limits.
     """
+    current = _current(upload)
+    _require_open(current)
+    if current.multipart_id:
+        _abort_parts(current, staging_storage(current))
+    expires_at = _expiry(current, settings.UPLOAD_FORM_SECONDS)
     with transaction.atomic():
-        _hold(upload.owner)
+        _hold(current.owner)
         current = _current(upload)
-        if current.status not in (Upload.STATUS_PENDING, Upload.STATUS_EXPIRED):
-            raise Conflict(f"This upload is {current.status}. Begin a new one.", "upload_closed")
+        _require_open(current)
         if current.status_at(timezone.now()) == Upload.STATUS_EXPIRED:
-            room_for_upload(current.owner, current.declared_size)
-        in_parts, current.multipart_id = copy(current), ""
-        _set_expiry(current, settings.UPLOAD_FORM_SECONDS)
-        current.status, current.staged = Upload.STATUS_PENDING, True
-        current.save(update_fields=["multipart_id", "status", "staged", "expires_at", "due_at", "updated_at"])
-    if in_parts.multipart_id:
-        _quietly(lambda: _abort_parts(in_parts, staging_storage(in_parts)))
+            Upload.objects.filter(pk=current.pk).update(staged=False)  # it is counted anew
+            room = room_for_upload(current.owner, current.declared_size)
+            current.max_file_size = min(current.max_file_size, room)
+        current.status, current.staged, current.multipart_id = Upload.STATUS_PENDING, True, ""
+        current.expires_at, current.due_at = expires_at, expires_at + GRACE
+        current.save()
     return current
+
+
+def _require_open(upload: Upload) -> None:
+    if upload.status not in (Upload.STATUS_PENDING, Upload.STATUS_EXPIRED):
+        raise Conflict(f"This upload is {upload.status}. Begin a new one.", "upload_closed")
 
 
 def upload_complete(upload: Upload) -> Upload:
@@ -156,7 +171,7 @@ def upload_complete(upload: Upload) -> Upload:
             sha256=sha256,
             width=content.facts.width if content.facts else None,
             height=content.facts.height if content.facts else None,
-            upload=None,
+            is_raw=_may_hold_metadata(current, storage, stat, content),
         )
         return _made(current, source)
     except ContentRefused as refusal:
@@ -193,12 +208,25 @@ def upload_delete(upload: Upload) -> None:
         if current.attached_at is not None:
             raise upload_attached()
         _discard([current])
-    _quietly(lambda: clear_staging(current))
+        transaction.on_commit(lambda: _quietly(lambda: clear_staging(current)))
 
 
 def uploads_erase(*, owner: Any) -> None:
-    """Delete every upload of an account that is being erased, in its transaction; the attached ones too, as records."""
-    _discard(list(Upload.objects.select_for_update().filter(owner=owner)))
+    """Delete every upload of an account that is being erased, in its transaction; the attached ones too, as records.
+
+    What lies in staging is deleted after the commit; of very many the sweeper does it.
+    """
+    uploads = list(Upload.everything.select_for_update().filter(owner=owner).order_by("pk"))
+    for start in range(0, len(uploads), ROWS_PER_STATEMENT):
+        _discard(uploads[start : start + ROWS_PER_STATEMENT])
+    Upload.everything.filter(owner=owner).update(owner=None, original_filename="")
+    staged = [upload for upload in uploads if upload.staged][:CLEARED_AT_ONCE]
+    transaction.on_commit(lambda: _quietly(lambda: _clear_all(staged)))
+
+
+def _clear_all(uploads: list[Upload]) -> None:
+    for upload in uploads:
+        clear_staging(upload)
 
 
 def staging_storage(upload: Upload) -> DirectUploadStorage:
@@ -287,6 +315,16 @@ def _checked(upload: Upload, storage: DirectUploadStorage, stat: ObjectStat) -> 
     return content, sha256
 
 
+def _may_hold_metadata(upload: Upload, storage: DirectUploadStorage, stat: ObjectStat, content: Content) -> bool:
+    """Whether a worker has to read all of the picture before it may be delivered; a small one is read here."""
+    if content.facts is None:
+        return False
+    if content.content_type in CONVERTED_CONTENT_TYPES or stat.size > WHOLE_BYTES:
+        return True
+    data = storage.read_range(upload.staging_key, 0, stat.size, etag=stat.etag)
+    return clean_image(data, max_pixels=settings.MEDIA_MAX_PIXELS).changed
+
+
 def _digest(read: Any, size: int) -> str:
     digest = hashlib.sha256()
     for start in range(0, size, PIECE_BYTES):
@@ -296,7 +334,12 @@ def _digest(read: Any, size: int) -> str:
 
 def _made(upload: Upload, source: StoredObject) -> Upload:
     """The upload complete with its asset; or as another call made it complete, rejected or expired it."""
-    place: dict[str, Any] = {"owner": upload.owner, "folder": upload.prefix, "visibility": Visibility.PRIVATE}
+    place: dict[str, Any] = {
+        "owner": upload.owner,
+        "folder": upload.prefix,
+        "visibility": Visibility.PRIVATE,
+        "alias": upload.storage,  # where it was sent to, although new files may go elsewhere by now
+    }
     try:
         with stored(source, **place) as asset, transaction.atomic():
             now = timezone.now()
@@ -326,7 +369,6 @@ def _discard(uploads: list[Upload]) -> None:
     now = timezone.now()
     Upload.objects.filter(pk__in=[upload.pk for upload in uploads]).update(
         status=Upload.STATUS_DISCARDED,
-        owner=None,
         original_filename="",
         asset=None,
         due_at=Case(When(staged=True, then=F("expires_at") + GRACE), default=Value(now)),
@@ -363,13 +405,11 @@ def _hold(owner: Any) -> None:
         raise NotAuthenticated
 
 
-def _set_expiry(upload: Upload, seconds: int) -> None:
-    now = timezone.now()
-    upload.expires_at = now + timedelta(seconds=seconds)
+def _expiry(upload: Upload, seconds: int) -> datetime:
+    """When something signed now for so many seconds ends. Raises StorageUnavailable."""
+    expires_at = timezone.now() + timedelta(seconds=seconds)
     ends: datetime | None = staging_storage(upload).signs_until()
-    if ends is not None:
-        upload.expires_at = min(upload.expires_at, ends)
-    upload.due_at = upload.expires_at + GRACE
+    return expires_at if ends is None else min(expires_at, ends)
 
 
 def _quietly(step: Any) -> None:
@@ -404,12 +444,16 @@ def _sha256(text: str) -> str:
     return digest
 
 
-def _prefix(text: str) -> str:
+def _prefix(text: str, alias: str) -> str:
     prefix = text.strip("/")
-    if not _PREFIX.fullmatch(prefix) or len(prefix) > MAX_PREFIX or prefix.split("/")[0] == STAGING:
+    if not _PREFIX.fullmatch(prefix) or len(prefix) > MAX_PREFIX:
         message = (
             "Use letters, digits, '-', '_', '.' and '/' between folders, none beginning with a dot, at most "
-            f"{MAX_PREFIX} characters, and not the folder '{STAGING}'."
+            f"{MAX_PREFIX} characters."
         )
         raise ValidationError({"prefix": [message]})
+    if lies_in_another(alias, f"{prefix}/x") or prefix.split("/")[0] in OWN_FOLDERS:
+        raise ValidationError({"prefix": ["This folder is the site's own. Use another."]})
+    if MediaAsset.objects.filter(key__in=folders_of(f"{prefix}/x")).exists():
+        raise ValidationError({"prefix": ["A file has this name, so it can be no folder. Use another."]})
     return prefix

@@ -7,36 +7,47 @@ from datetime import datetime
 from django.utils import timezone
 
 from media_assets.errors import StorageUnavailable
-from media_assets.uploads.models import KEPT, Upload
+from media_assets.uploads.models import GRACE, KEPT, Upload
 from media_assets.uploads.services import clear_staging
 
 BATCH_ROWS = 200
+MAX_FAILURES = 3  # of one storage in one sweep
 
 
-def settle_due_uploads(now: datetime, silent: set[str]) -> int:
-    """Settle one batch of uploads that are due; how many.
+def settle_due_uploads(now: datetime, silent: dict[str, int]) -> tuple[int, int]:
+    """One batch of uploads that are due: how many were looked at, and how many were settled.
 
-    Pending ones expire, staging is cleared (parts too), and rows that say nothing any more are removed. Storages that
-    do not answer are added to ``silent``; what waits on those is left for the next sweep.
+    Pending ones expire, staging is cleared (parts too), and rows that say nothing any more are removed. One that
+    cannot be cleared is looked at again an hour later; ``silent`` counts those by storage, and a storage with
+    ``MAX_FAILURES`` is left alone for the rest of this sweep.
     """
-    due = Upload.everything.filter(due_at__lte=now).exclude(storage__in=silent)
+    down = [alias for alias, failures in silent.items() if failures >= MAX_FAILURES]
+    due = Upload.everything.filter(due_at__lte=now).exclude(storage__in=down)
+    batch = due.order_by("due_at").values_list("pk", "storage")[:BATCH_ROWS]
     settled = 0
-    for upload in due.order_by("due_at")[:BATCH_ROWS]:
+    for pk, storage in batch:
+        if silent.get(storage, 0) >= MAX_FAILURES:
+            continue
         try:
-            settled += upload.storage not in silent and _settle(upload, now)
+            settled += _settle(pk, now)
         except StorageUnavailable:
-            silent.add(upload.storage)
-    return settled
+            silent[storage] = silent.get(storage, 0) + 1
+            Upload.everything.filter(pk=pk, due_at__lte=now).update(due_at=now + GRACE)
+    return len(batch), settled
 
 
-def _settle(upload: Upload, now: datetime) -> bool:
+def _settle(pk: int, now: datetime) -> bool:
     """Whether this call took the step that was due. Raises StorageUnavailable."""
-    Upload.everything.filter(pk=upload.pk, status=Upload.STATUS_PENDING, expires_at__lte=now).update(
+    due = Upload.everything.filter(pk=pk, due_at__lte=now)
+    due.filter(status=Upload.STATUS_PENDING, expires_at__lte=now).update(
         status=Upload.STATUS_EXPIRED, updated_at=timezone.now()
     )
+    upload = due.first()
+    if upload is None:
+        return False  # renewed meanwhile, or settled by another sweep
     if upload.staged:
         clear_staging(upload)
-    as_it_was = Upload.everything.filter(pk=upload.pk, due_at=upload.due_at)  # renewed meanwhile: it is not
+    as_it_was = due.filter(status=upload.status, attached_at=upload.attached_at)
     if not upload.staged or upload.status == Upload.STATUS_DISCARDED:
         return bool(as_it_was.exclude(asset__isnull=False).delete()[0])
     return bool(as_it_was.update(staged=False, due_at=_next_look(upload, now), updated_at=timezone.now()))

@@ -39,6 +39,6 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"Reservations ended: {report.leases_ended}. Unreferenced: {report.unreferenced}. "
                 f"Files deleted: {report.purged}. Keys freed: {report.removed}. Leftovers: {report.leftovers}. "
-                f"Direct uploads settled: {report.uploads}. "
+                f"Direct uploads settled: {report.uploads}. Pictures sent to a worker: {report.sent}. "
                 f"Waiting for a storage: {report.waiting}."
             )

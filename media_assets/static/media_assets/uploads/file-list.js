@@ -119,7 +119,10 @@ function label(row, file, action, text) {
   if (text) Object.assign(button, { textContent: text, ariaLabel: `${text} ${file.name}` });
 }
 
-/** Where a file stands: `waiting`, `running`, `paused`, `offline`, `checking`, `complete`, `lost` or `refused`, and in words. */
+/**
+ * Where a file stands, with a sentence: `waiting`, `running`, `offline`, `paused`, `checking`, `complete`, `lost` (it
+ * goes on where it stopped) or `refused` (it starts anew).
+ */
 function stateOf(file) {
   const percent = file.progress.percentage ?? 0;
   const paused = file.s3Multipart ? `Paused at ${percent} %` : "Paused; it will start anew";

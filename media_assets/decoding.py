@@ -1,0 +1,80 @@
+"""What the application asks of decoders, each time in a process of its own within the limits of the settings."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from media_assets.imaging import inspect_image
+from media_assets.imaging.cleaning import Cleaned, clean_image
+from media_assets.imaging.containers import is_converted
+from media_assets.imaging.isolation import run_isolated
+
+
+@dataclass(frozen=True)
+class Made:
+    """Variants in a folder that goes when the context ends: ``path``, ``width``, ``height`` (pixels), ``content_type``,
+    ``size`` (bytes) each; and the placeholder (ThumbHash, base64)."""
+
+    variants: list[dict[str, Any]]
+    placeholder: str
+
+
+@contextlib.contextmanager
+def clean_original(path: Path) -> Iterator[Cleaned]:
+    """The picture at this path as it may be delivered: without metadata, HEIC and AVIF as JPEG.
+
+    Its pieces are good within the context. Raises InvalidImage, DecodeFailed, DecoderUnavailable.
+    """
+    with contextlib.ExitStack() as stack:
+        with path.open("rb") as file:
+            head = file.read(4096)
+        if not is_converted(head):
+            yield clean_image(_mapped(path), max_pixels=settings.MEDIA_MAX_PIXELS)
+            return
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        converted = Path(folder, "converted.jpg")
+        said = _run("to_jpeg", source=str(path), target=str(converted), max_pixels=settings.MEDIA_MAX_PIXELS)
+        cleaned = clean_image(_mapped(converted), max_pixels=settings.MEDIA_MAX_PIXELS)
+        yield replace(cleaned, changed=True, had_location=bool(said.get("had_location")))
+
+
+@contextlib.contextmanager
+def make_variants(path: Path, widths: list[int]) -> Iterator[Made]:
+    """Variants of a clean picture at these widths, all smaller than its own, and its placeholder.
+
+    Raises InvalidImage, DecodeFailed, DecoderUnavailable.
+    """
+    facts = inspect_image(_mapped(path), max_pixels=settings.MEDIA_MAX_PIXELS)
+    with tempfile.TemporaryDirectory() as folder:
+        made = _run(
+            "make_variants",
+            source=str(path),
+            folder=folder,
+            widths=widths,
+            content_type=facts.content_type,
+            orientation=facts.orientation,
+            max_pixels=settings.MEDIA_MAX_PIXELS,
+        )
+        yield Made(made["variants"], made["placeholder"])
+
+
+def _run(job: str, **arguments: Any) -> dict[str, Any]:
+    seconds = settings.MEDIA_DECODE_SECONDS
+    limits = {"memory_bytes": settings.MEDIA_DECODE_MEMORY_BYTES, "cpu_seconds": seconds}
+    return run_isolated(job, arguments, timeout=2 * seconds, **limits)
+
+
+def _mapped(path: Path) -> mmap.mmap | bytes:
+    """The file's bytes, read where they are looked at. Not closed by hand: pieces may still point into it."""
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -1,0 +1,32 @@
+"""Which variants are made of a picture, in one word that its row remembers."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from media_assets.models import MediaAsset
+
+VARIANT_VERSION = "v1"  # of encoder and settings; another one makes all variants anew, under other keys
+VARIANTS = "variants"
+
+
+def presets() -> str:
+    """What variants are made of now; rows that say something else differ. Empty: none are made."""
+    widths = settings.MEDIA_VARIANT_WIDTHS
+    return f"{VARIANT_VERSION}:{','.join(map(str, widths))}" if widths else ""
+
+
+def is_work_due(asset: MediaAsset) -> bool:
+    """Whether the asset needs a worker: to be cleaned, or to be given other variants."""
+    return bool(asset.raw_key) or (asset.width is not None and bool(presets()) and asset.variants_of != presets())
+
+
+def variant_key(asset: MediaAsset, width: int) -> str:
+    """Where the asset's variant of a preset width lies."""
+    return f"{VARIANTS}/{asset.object_id}/{width}-{VARIANT_VERSION}.webp"
+
+
+def work_due(now: datetime) -> QuerySet[MediaAsset]:
+    """The assets that wait for a worker."""
+    return MediaAsset.objects.filter(work_due_at__lte=now)

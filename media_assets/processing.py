@@ -1,0 +1,237 @@
+"""What is due for an asset after it is published: its original cleaned, its variants and placeholder made.
+
+The row is the truth. A worker takes it by a conditional UPDATE that moves ``work_due_at`` a lease ahead; whoever comes
+meanwhile finds nothing due, and after a crash it is due again. Every object has a key that follows from the asset, so
+doing a step twice changes nothing; every key is in the row before its object is written, so nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import File
+from django.db import OperationalError
+from django.db.models import F
+from django.utils import timezone
+
+from media_assets.decoding import clean_original, make_variants
+from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
+from media_assets.imaging import InvalidImage
+from media_assets.imaging.isolation import DecodeFailed, DecoderUnavailable
+from media_assets.models import MediaAsset, State
+from media_assets.pieces import PiecesFile
+from media_assets.presets import presets, variant_key, work_due
+from media_assets.services import take_another_key
+from media_assets.storages import get_storage, is_configured
+
+MAX_TRIES = 5
+BACKOFF_SECONDS = (10, 60, 300, 900)  # brokers take a message back that is held for half an hour
+logger = logging.getLogger(__name__)
+
+
+def asset_process(asset_id: int) -> int | None:
+    """Do what is due for the asset; seconds to wait before it is tried again, None where that is not necessary."""
+    asset = _claim(asset_id)
+    if asset is None:
+        return None
+    try:
+        if asset.work_tries > MAX_TRIES:
+            _give_up(asset, "Its worker died each time, most likely at this file.")
+            return None
+        _process(asset)
+    except (InvalidImage, DecodeFailed) as refusal:
+        _fail(asset, str(refusal))
+    except (StorageUnavailable, DecoderUnavailable, OperationalError, OSError) as error:
+        return _put_off(asset, error)
+    except Exception as error:
+        logger.exception("Asset %s could not be processed.", asset.pk)
+        return _put_off(asset, error)
+    return None
+
+
+def asset_retry(asset: MediaAsset) -> bool:
+    """Let a failed asset, or one without its variants, be tried again; whether it was one. The caller sends it."""
+    now = timezone.now()
+    tried = {"work_due_at": now, "work_tries": 0, "failure_reason": "", "updated_at": now}
+    failed = MediaAsset.objects.filter(pk=asset.pk, state=State.FAILED)
+    return bool(
+        failed.exclude(raw_key="").update(state=State.PROCESSING, **tried)
+        or failed.filter(raw_key="").update(state=State.READY, **tried)
+        or MediaAsset.objects.filter(pk=asset.pk, state=State.READY).exclude(failure_reason="").update(**tried)
+    )
+
+
+class _TakenAway(Exception):
+    """The asset was discarded, or the lease ran out and another worker has it."""
+
+
+def _claim(asset_id: int) -> MediaAsset | None:
+    now = timezone.now()
+    lease = now + timedelta(seconds=settings.MEDIA_WORK_LEASE_SECONDS)
+    due = work_due(now).filter(pk=asset_id, state__in=(State.PROCESSING, State.READY))
+    if not due.update(work_due_at=lease, work_tries=F("work_tries") + 1):
+        return None
+    return MediaAsset.objects.filter(pk=asset_id, work_due_at=lease).first()
+
+
+def _process(asset: MediaAsset) -> None:
+    with contextlib.suppress(_TakenAway):
+        if asset.state == State.PROCESSING:
+            _clean(asset)
+        if asset.raw_key:
+            _drop_raw(asset)
+        if asset.width is not None and asset.variants_of != presets():
+            _make_variants(asset)
+        _write(asset, work_due_at=None, work_tries=0, failure_reason="")
+
+
+def _write(asset: MediaAsset, **values: Any) -> None:
+    """Write these columns while the lease is ours. Raises _TakenAway."""
+    ours = MediaAsset.objects.filter(
+        pk=asset.pk, work_due_at=asset.work_due_at, state__in=(State.PROCESSING, State.READY)
+    )
+    if not ours.update(**values, updated_at=timezone.now()):
+        raise _TakenAway
+    for name, value in values.items():
+        setattr(asset, name, value)
+
+
+def _clean(asset: MediaAsset) -> None:
+    """From the raw object to the clean one at the asset's key: from then on it is delivered."""
+    with local_copy(asset.raw_storage, asset.raw_key) as raw, clean_original(raw) as cleaned:
+        content = PiecesFile(cleaned.pieces)
+        facts = cleaned.facts
+        _store(asset, content, facts.content_type)
+        found = {
+            "state": State.READY,
+            "content_type": facts.content_type,
+            "size": content.size,
+            "sha256": content.sha256,
+            "width": facts.width,
+            "height": facts.height,
+            "location_removed": cleaned.had_location,
+        }
+    try:
+        _write(asset, **found)
+    except _TakenAway:
+        _drop_if_ours(asset)
+        raise
+    get_storage(asset.storage).settle(asset.object_id)
+
+
+def _store(asset: MediaAsset, content: File[bytes], content_type: str) -> None:
+    """Write the clean object; where a stranger's lies at the key, take another key."""
+    storage = get_storage(asset.storage)
+    for _ in range(10):
+        try:
+            return storage.create(asset.key, content, content_type=content_type, object_id=asset.object_id)
+        except KeyTaken:
+            take_another_key(asset)
+    raise StorageUnavailable
+
+
+def _drop_if_ours(asset: MediaAsset) -> None:
+    """An object written for an asset that was discarded meanwhile, perhaps after its objects were deleted."""
+    gone = MediaAsset.objects.filter(pk=asset.pk).exclude(state__in=(State.PROCESSING, State.READY)).exists()
+    storage = get_storage(asset.storage)
+    if gone and storage.owns(asset.key, asset.object_id):
+        storage.delete(asset.key)
+        storage.settle(asset.object_id)
+
+
+def _drop_raw(asset: MediaAsset) -> None:
+    if is_configured(asset.raw_storage):
+        get_storage(asset.raw_storage).delete(asset.raw_key)
+        get_storage(asset.raw_storage).settle(asset.object_id)
+    _write(asset, raw_key="", raw_storage="")
+
+
+def _make_variants(asset: MediaAsset) -> None:
+    """Those of the presets that are not there yet, and the placeholder; others go."""
+    storage = get_storage(asset.storage)
+    wanted = {width: variant_key(asset, width) for width in settings.MEDIA_VARIANT_WIDTHS if width < (asset.width or 0)}
+    there = {one["key"]: one for one in asset.variants or () if one["key"] in wanted.values()}
+    missing = [width for width, key in wanted.items() if key not in there]
+    _write(asset, variant_keys=sorted({*(asset.variant_keys or ()), *wanted.values()}) or None)
+    with local_copy(asset.storage, asset.key) as original, make_variants(original, missing) as made:
+        for variant in made.variants:
+            key = wanted[variant["width"]]
+            with Path(variant.pop("path")).open("rb") as file, contextlib.suppress(KeyTaken):  # an earlier try's
+                kind = variant["content_type"]
+                storage.create(key, File(file), content_type=kind, object_id=asset.object_id)
+            there[key] = {"key": key, **variant}
+    storage.settle(asset.object_id)
+    shown = sorted(there.values(), key=lambda one: one["width"])
+    obsolete = {*(asset.variant_keys or ())} - there.keys()
+    try:
+        _write(asset, variants=shown or None, placeholder=made.placeholder, variants_of=presets())
+    except _TakenAway:
+        _drop_variants_if_gone(asset, [*wanted.values()])
+        raise
+    for key in obsolete:
+        storage.delete(key)
+    _write(asset, variant_keys=sorted(there) or None)
+
+
+def _drop_variants_if_gone(asset: MediaAsset, keys: list[str]) -> None:
+    if MediaAsset.objects.filter(pk=asset.pk, state__in=(State.PROCESSING, State.READY)).exists():
+        return
+    storage = get_storage(asset.storage)
+    for key in keys:
+        storage.delete(key)
+
+
+def _fail(asset: MediaAsset, reason: str) -> None:
+    """The file itself is the trouble: it is not delivered."""
+    with contextlib.suppress(_TakenAway):
+        _write(asset, state=State.FAILED, failure_reason=reason[:255], work_due_at=None)
+
+
+def _give_up(asset: MediaAsset, reason: str) -> None:
+    """Tried often enough: what is clean already goes on being delivered, without variants."""
+    if asset.state == State.PROCESSING:
+        _fail(asset, reason)
+        return
+    with contextlib.suppress(_TakenAway):
+        _write(asset, failure_reason=reason[:255], work_due_at=None)
+
+
+def _put_off(asset: MediaAsset, error: Exception) -> int | None:
+    """Seconds until the next try; None where there is none any more."""
+    logger.warning("Asset %s is put off: %s: %s", asset.pk, type(error).__name__, error)
+    if asset.work_tries >= MAX_TRIES:
+        _give_up(asset, f"{type(error).__name__} at each of {MAX_TRIES} tries; the log has the cause.")
+        return None
+    wait = BACKOFF_SECONDS[asset.work_tries - 1]
+    try:
+        _write(asset, work_due_at=timezone.now() + timedelta(seconds=wait))
+    except _TakenAway:
+        return None
+    return wait
+
+
+@contextlib.contextmanager
+def local_copy(alias: str, key: str) -> Iterator[Path]:
+    """A path that holds the object's bytes: its own on local disk, else a temporary file. Raises StorageUnavailable."""
+    if not is_configured(alias):
+        raise StorageUnavailable
+    storage: Any = get_storage(alias)
+    try:
+        if alias.startswith("local-"):
+            storage.stat(key)
+            yield Path(storage.path(key))
+            return
+        with tempfile.NamedTemporaryFile() as copy, storage.open(key) as file:
+            shutil.copyfileobj(file, copy, 1024 * 1024)
+            copy.flush()
+            yield Path(copy.name)
+    except ObjectMissing:
+        raise StorageUnavailable from None

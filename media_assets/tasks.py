@@ -1,0 +1,35 @@
+"""Hands assets to the workers that clean them and make their variants (``media_assets.processing``)."""
+
+from __future__ import annotations
+
+import logging
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+PROCESS_ASSET = "media_assets.process_asset"
+logger = logging.getLogger(__name__)
+
+
+def send_after_commit(asset_id: int) -> None:
+    """``send`` once the present transaction is committed."""
+    transaction.on_commit(lambda: send(asset_id))
+
+
+def send(asset_id: int) -> bool:
+    """Hand the asset to a worker, or, without a broker, do here and now what is due; whether that went well.
+
+    Never raises: what is due stands in the registry, and the sweeper sends it again.
+    """
+    try:
+        if settings.CELERY_BROKER_URL:
+            import_string(settings.CELERY_APP).send_task(PROCESS_ASSET, (asset_id,))
+        else:
+            from media_assets.processing import asset_process  # the imaging that nothing else needs
+
+            asset_process(asset_id)
+    except Exception:
+        logger.exception("Asset %s could not be handed to a worker; the sweeper will.", asset_id)
+        return False
+    return True

@@ -1,0 +1,132 @@
+"""A real Celery worker beside a test, on the test's database and folders, and what it says."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+from django.conf import settings
+
+from media_assets.tests.stored import database_url
+
+START_SECONDS = 60
+BROKERS = {name: os.environ[name] for name in ("REDIS_TEST_URL", "RABBITMQ_TEST_URL") if os.environ.get(name)}
+
+
+class Worker:
+    """``celery -A config worker`` with two prefork processes; ``lines`` go into its environment."""
+
+    def __init__(self, log: Path, broker: str, **lines: str) -> None:
+        self.log = log
+        environment = {
+            **{"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "SECRET_KEY": "x" * 50, "USE_S3": "False"},
+            **{"DATABASE_URL": database_url(), "CELERY_BROKER_URL": broker},
+            **{"MEDIA_ROOT": settings.MEDIA_ROOT, "PRIVATE_MEDIA_ROOT": settings.PRIVATE_MEDIA_ROOT},
+            "MEDIA_VARIANT_WIDTHS": ",".join(map(str, settings.MEDIA_VARIANT_WIDTHS)),
+            **lines,
+        }
+        command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "prefork", "--concurrency", "2"]
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [*command, "--loglevel", "INFO", "--without-gossip", "--without-mingle"],
+                env=environment,
+                cwd=settings.BASE_DIR,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def started(self) -> "Worker":
+        self.wait_until(lambda: re.search(r"celery@\S+ ready", self.said()), START_SECONDS)
+        return self
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def received(self) -> int:
+        """How many messages it has taken."""
+        return len(re.findall(r"Task media_assets.process_asset\S+ received", self.said()))
+
+    def finished(self) -> int:
+        return len(re.findall(r"Task media_assets.process_asset\S+ succeeded", self.said()))
+
+    def wait_until(self, condition: Callable[[], Any], seconds: float = 30) -> None:
+        """Raises AssertionError, with what the worker said, where it does not come true."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end and self.process.poll() is None, self.said()
+            time.sleep(0.02)
+
+    def family(self) -> list[psutil.Process]:
+        """Its processes: the worker, its pool, their decoders."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker = psutil.Process(self.process.pid)
+            return [worker, *worker.children(recursive=True)]
+        return []
+
+    def decoding(self) -> psutil.Process | None:
+        """The pool process whose decoder has a picture just now: worker, pool process, decoder, job."""
+        for process in self.family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.ppid() == self.process.pid and len(process.children(recursive=True)) > 1:
+                    return process
+        return None
+
+    def kill(self) -> None:
+        """SIGKILL to the worker and its pool at once, as when a machine loses its power; the decoders end by
+        themselves."""
+        family = self.family()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+        gone, alive = psutil.wait_procs(family, timeout=10)
+        assert not alive, alive
+
+    def stop(self) -> None:
+        """As a deployment does: what is under way is finished."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+
+@contextlib.contextmanager
+def emptied(broker: str) -> Iterator[None]:
+    """The queue of a broker, without messages before and after."""
+    from celery import Celery
+
+    app = Celery("vitrine", broker=broker)
+
+    def empty() -> None:
+        if not broker.startswith("redis"):
+            app.control.purge()
+            return
+        import redis
+
+        with redis.Redis.from_url(broker) as server:
+            keys = [key for pattern in ("celery*", "unacked*", "_kombu*") for key in server.scan_iter(pattern)]
+            if keys:
+                server.delete(*keys)
+
+    empty()
+    yield
+    empty()
+    app.close()
+
+
+def unacknowledged(broker: str) -> int:
+    """How many messages workers took from a Redis broker and did not acknowledge."""
+    import redis
+
+    with redis.Redis.from_url(broker) as server:
+        return int(server.hlen("unacked"))

@@ -1,0 +1,358 @@
+"""From a published picture to one that is clean, has variants and a placeholder; on disk and on S3."""
+
+import base64
+import io
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils import timezone
+from PIL import Image
+
+from conftest import draw
+from media_assets import processing
+from media_assets.errors import ObjectMissing, StorageUnavailable
+from media_assets.imaging.isolation import DecodeFailed
+from media_assets.models import MediaAsset, State, Upload
+from media_assets.processing import MAX_TRIES, asset_process, asset_retry
+from media_assets.services import asset_publish, assets_discard, stored_image
+from media_assets.storages import get_storage
+from media_assets.sweeping import sweep
+from media_assets.tests.stored import published
+from media_assets.uploads.services import GRACE, upload_complete, upload_create
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WIDTHS = [32, 64, 96]
+
+
+@pytest.fixture(params=["local", "s3"])
+def engine(request: Any, s3_site: Any, settings: Any) -> str:
+    settings.MEDIA_VARIANT_WIDTHS = WIDTHS
+    if request.param == "s3":
+        s3_site()
+    return str(request.param)
+
+
+@pytest.fixture
+def waiting(monkeypatch: Any) -> list[int]:
+    """Nothing is sent to a worker; the ids that would have been."""
+    sent: list[int] = []
+    monkeypatch.setattr("media_assets.services.send_after_commit", sent.append)
+    return sent
+
+
+def with_location(size: tuple[int, int] = (200, 100), orientation: int = 6) -> bytes:
+    """A JPEG that says where it was taken, larger than what is read whole at completion."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "Camera maker"
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 0.0), 3: "E", 4: (13.0, 24.0, 0.0)})
+    picture = Image.effect_noise(size, 80).convert("RGB")
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=95, exif=exif)
+    return out.getvalue()
+
+
+def content(alias: str, key: str) -> bytes:
+    with get_storage(alias).open(key) as file:
+        return file.read()
+
+
+def keys() -> set[str]:
+    """Every object of both active storages."""
+    found = set()
+    for alias in ("local-public", "local-private", "s3-public", "s3-private"):
+        try:
+            found |= {item.key for item in get_storage(alias).list_objects()}
+        except Exception:
+            continue
+    return found
+
+
+def staged_upload(owner: Any, data: bytes, name: str = "a.jpg", content_type: str = "image/jpeg") -> Upload:
+    upload = upload_create(owner=owner, original_filename=name, content_type=content_type)
+    storage: Any = get_storage(upload.storage)
+    storage.create(upload.staging_key, ContentFile(data), content_type=content_type, object_id=uuid4())
+    return upload
+
+
+def test_a_picture_gets_variants_and_a_placeholder(engine: str, photo: Any) -> None:
+    asset = published(photo(size=(80, 40)), visibility="public")
+    assert [(one["width"], one["height"], one["content_type"]) for one in asset.variants] == [
+        (32, 16, "image/webp"),
+        (64, 32, "image/webp"),
+    ]
+    assert len(base64.b64decode(asset.placeholder)) <= 25
+    assert (asset.work_due_at, asset.work_tries, asset.failure_reason) == (None, 0, "")
+    for one in asset.variants:
+        data = content(asset.storage, one["key"])
+        assert len(data) == one["size"]
+        assert Image.open(io.BytesIO(data)).size == (one["width"], one["height"])
+    assert sorted(asset.variant_keys) == sorted(one["key"] for one in asset.variants)
+
+
+def test_a_small_picture_has_a_placeholder_only(engine: str, photo: Any) -> None:
+    asset = published(photo(size=(20, 20)))
+    assert asset.variants is None
+    assert asset.placeholder
+    assert asset.work_due_at is None
+
+
+def test_no_widths_mean_no_work(photo: Any, waiting: list[int]) -> None:
+    asset = published(photo())
+    assert (asset.work_due_at, asset.variants, asset.placeholder, waiting) == (None, None, None, [])
+
+
+def test_what_comes_through_the_application_is_clean_at_once(engine: str, photo: Any) -> None:
+    asset = published(photo(data=with_location()), visibility="public")
+    assert asset.state == State.READY
+    assert asset.location_removed
+    assert (asset.width, asset.height) == (100, 200)
+    data = content(asset.storage, asset.key)
+    assert len(data) == asset.size
+    exif = Image.open(io.BytesIO(data)).getexif()
+    assert dict(exif) == {0x0112: 6}
+    assert not exif.get_ifd(0x8825)
+    assert asset.variants[0]["height"] == 64  # upright
+
+
+def test_a_direct_upload_is_not_delivered_before_it_is_clean(
+    engine: str, make_user: Any, waiting: list[int], monkeypatch: Any
+) -> None:
+    data = with_location((1000, 800))
+    assert len(data) > 262_144
+    done = upload_complete(staged_upload(make_user(), data))
+    asset = done.asset
+    assert asset is not None
+    assert (asset.state, asset.raw_key != "", asset.published_at is not None) == (State.PROCESSING, True, True)
+    with pytest.raises(ObjectMissing):
+        get_storage(asset.storage).stat(asset.key)
+    assert waiting == [asset.pk]
+    raw = (asset.raw_storage, asset.raw_key)
+    assert asset_process(asset.pk) is None
+    asset.refresh_from_db()
+    assert (asset.state, asset.raw_key, asset.location_removed) == (State.READY, "", True)
+    assert (asset.width, asset.height) == (800, 1000)
+    clean = content(asset.storage, asset.key)
+    assert len(clean) == asset.size
+    assert b"Camera maker" not in clean
+    with pytest.raises(ObjectMissing):
+        get_storage(raw[0]).stat(raw[1])
+    assert {one["width"] for one in asset.variants} == {32, 64, 96}
+
+
+def test_a_small_clean_direct_upload_needs_no_worker_to_be_delivered(engine: str, make_user: Any, waiting: Any) -> None:
+    asset = upload_complete(staged_upload(make_user(), draw())).asset
+    assert asset is not None
+    assert (asset.state, asset.raw_key) == (State.READY, "")
+    dirty = upload_complete(staged_upload(make_user("bert"), with_location())).asset
+    assert dirty is not None
+    assert dirty.state == State.PROCESSING
+
+
+def test_an_upload_attached_before_it_is_clean_is_cleaned_at_its_new_place(
+    engine: str, make_user: Any, waiting: list[int]
+) -> None:
+    anna = make_user()
+    upload_complete(staged_upload(anna, with_location((1000, 800))))
+    taken = Upload.objects.select_related("asset").get()
+    with stored_image(taken, owner=anna, folder="artworks") as asset, transaction.atomic():
+        type(anna).objects.filter(pk=anna.pk).update(avatar=asset)
+        asset_publish(asset)
+    assert (asset.state, asset.visibility) == (State.PROCESSING, "public")
+    public = get_storage(asset.storage)
+    assert not list(public.list_objects(asset.key))
+    for pk in waiting:
+        asset_process(pk)
+    asset.refresh_from_db()
+    assert (asset.state, asset.key, asset.location_removed) == (State.READY, "artworks/a.jpg", True)
+    assert b"Camera maker" not in content(asset.storage, asset.key)
+    assert {key for key in keys() if key.startswith("raw/")} == set()
+
+
+def test_doing_it_twice_changes_nothing(engine: str, photo: Any, settings: Any) -> None:
+    asset = published(photo(size=(80, 40)))
+    before = MediaAsset.objects.values().get()
+    assert asset_process(asset.pk) is None
+    assert MediaAsset.objects.values().get() == before
+    # The answer of an earlier try was lost, its objects were not.
+    MediaAsset.objects.update(work_due_at=timezone.now(), variants=None, variants_of="")
+    asset_process(asset.pk)
+    asset.refresh_from_db()
+    assert [one["width"] for one in asset.variants] == [32, 64]
+
+
+def test_other_presets_make_only_what_differs(engine: str, photo: Any, settings: Any, monkeypatch: Any) -> None:
+    asset = published(photo(size=(200, 100)))
+    made: list[list[int]] = []
+    make = processing.make_variants
+    monkeypatch.setattr(processing, "make_variants", lambda path, widths: made.append(widths) or make(path, widths))
+    settings.MEDIA_VARIANT_WIDTHS = [64, 128]
+    MediaAsset.objects.update(work_due_at=timezone.now())
+    old = {one["key"] for one in asset.variants}
+    asset_process(asset.pk)
+    asset.refresh_from_db()
+    assert made == [[128]]
+    assert [one["width"] for one in asset.variants] == [64, 128]
+    left = {item.key for item in get_storage(asset.storage).list_objects("variants/")}
+    assert left == {one["key"] for one in asset.variants} != old
+
+
+def test_a_picture_that_cannot_be_decoded_fails_and_is_not_delivered(engine: str, photo: Any, monkeypatch: Any) -> None:
+    def refuse(*args: Any) -> Any:
+        raise DecodeFailed("It crashed the decoder.")
+
+    monkeypatch.setattr(processing, "make_variants", refuse)
+    asset = published(photo(size=(80, 40)))
+    assert (asset.state, asset.failure_reason, asset.work_due_at) == (State.FAILED, "It crashed the decoder.", None)
+    monkeypatch.undo()
+    assert asset_retry(asset)
+    asset_process(asset.pk)
+    asset.refresh_from_db()
+    assert (asset.state, asset.failure_reason, len(asset.variants)) == (State.READY, "", 2)
+    assert not asset_retry(asset)
+
+
+def test_a_silent_storage_puts_work_off_until_it_is_given_up(photo: Any, settings: Any, monkeypatch: Any) -> None:
+    settings.MEDIA_VARIANT_WIDTHS = WIDTHS
+
+    def silent(*args: Any) -> Any:
+        raise StorageUnavailable
+
+    monkeypatch.setattr(processing, "local_copy", silent)
+    asset = published(photo(size=(80, 40)))
+    assert (asset.state, asset.work_tries) == (State.READY, 1)
+    assert asset.work_due_at > timezone.now()
+    assert asset_process(asset.pk) is None  # not due yet
+    for _ in range(MAX_TRIES - 1):
+        MediaAsset.objects.update(work_due_at=timezone.now() - timedelta(seconds=1))
+        asset_process(asset.pk)
+    asset.refresh_from_db()
+    assert (asset.state, asset.work_due_at) == (State.READY, None)
+    assert "StorageUnavailable" in asset.failure_reason
+
+
+def test_a_lost_message_is_found_by_the_sweeper(engine: str, photo: Any, waiting: list[int]) -> None:
+    asset = published(photo(size=(80, 40)))
+    assert (waiting, asset.variants) == ([asset.pk], None)
+    assert sweep().sent == 0
+    assert sweep(now=timezone.now() + timedelta(minutes=2)).sent == 1
+    asset.refresh_from_db()
+    assert len(asset.variants) == 2
+
+
+def test_a_worker_that_died_is_found_after_its_lease(photo: Any, settings: Any, monkeypatch: Any) -> None:
+    settings.MEDIA_VARIANT_WIDTHS = WIDTHS
+
+    class Killed(BaseException):
+        pass
+
+    def die(*args: Any) -> Any:
+        raise Killed
+
+    monkeypatch.setattr(processing, "make_variants", die)
+    with pytest.raises(Killed):
+        published(photo(size=(80, 40)))
+    monkeypatch.undo()
+    asset = MediaAsset.objects.get()
+    assert asset_process(asset.pk) is None
+    asset.refresh_from_db()
+    assert asset.variants is None
+    MediaAsset.objects.update(work_due_at=timezone.now())
+    asset_process(asset.pk)
+    asset.refresh_from_db()
+    assert len(asset.variants) == 2
+
+
+def test_a_file_that_kills_its_workers_is_given_up(photo: Any, settings: Any, waiting: list[int]) -> None:
+    settings.MEDIA_VARIANT_WIDTHS = WIDTHS
+    asset = published(photo(size=(80, 40)))
+    MediaAsset.objects.update(work_tries=MAX_TRIES)
+    asset_process(asset.pk)
+    asset.refresh_from_db()
+    assert asset.work_due_at is None
+    assert "died" in asset.failure_reason
+
+
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_an_asset_discarded_meanwhile_leaves_no_variant(
+    engine: str, photo: Any, waiting: list[int], monkeypatch: Any, when: str
+) -> None:
+    asset = published(photo(size=(80, 40)))
+
+    def discard() -> None:
+        with transaction.atomic():
+            assets_discard([asset.pk])
+
+    if when == "before":
+        discard()
+    else:
+        make = processing.make_variants
+
+        def then_discarded(*args: Any) -> Any:
+            discard()
+            return make(*args)
+
+        monkeypatch.setattr(processing, "make_variants", then_discarded)
+    assert asset_process(asset.pk) is None
+    assert keys() == set()
+
+
+def test_discarding_takes_raw_and_variants_along(engine: str, make_user: Any, photo: Any, waiting: list[int]) -> None:
+    ready = published(photo(size=(80, 40)))
+    asset_process(ready.pk)
+    upload = staged_upload(make_user(), with_location((1000, 800)))
+    raw = upload_complete(upload).asset
+    assert raw is not None
+    Upload.objects.update(asset=None, status=Upload.STATUS_REJECTED)
+    with transaction.atomic():
+        assets_discard([ready.pk, raw.pk])
+    sweep(now=upload.expires_at + GRACE)
+    assert keys() == set()
+
+
+def test_a_killed_worker_between_raw_and_clean_leaves_the_raw_one_to_the_next(
+    engine: str, make_user: Any, waiting: list[int], monkeypatch: Any
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    asset = upload_complete(staged_upload(make_user(), with_location((1000, 800)))).asset
+    assert asset is not None
+    write = processing._write
+
+    def die_at_ready(target: Any, **values: Any) -> None:
+        if values.get("state") == State.READY:
+            raise Killed
+        write(target, **values)
+
+    monkeypatch.setattr(processing, "_write", die_at_ready)
+    with pytest.raises(Killed):
+        asset_process(asset.pk)
+    monkeypatch.undo()
+    MediaAsset.objects.update(work_due_at=timezone.now())
+    asset_process(asset.pk)
+    asset.refresh_from_db()
+    assert (asset.state, asset.raw_key) == (State.READY, "")
+    assert {key for key in keys() if not key.startswith("variants/")} == {asset.key}
+
+
+def test_a_broken_broker_fails_no_request(photo: Any, settings: Any, caplog: Any) -> None:
+    settings.MEDIA_VARIANT_WIDTHS = WIDTHS
+    settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
+    settings.CELERY_APP = "media_assets.tests.test_processing.BROKEN"
+    asset = published(photo(size=(80, 40)))
+    assert asset.state == State.READY
+    assert asset.work_due_at is not None
+    assert "sweeper" in caplog.text
+
+
+class _Broken:
+    def send_task(self, *args: Any) -> None:
+        raise ConnectionError
+
+
+BROKEN: Any = _Broken()
