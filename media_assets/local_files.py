@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import mmap
 import os
 from io import BufferedReader
 from pathlib import Path
@@ -15,9 +16,10 @@ from django.core.files.base import File
 
 from api.errors import Conflict, RequestRefused
 from media_assets.errors import KeyTaken
-from media_assets.imaging import ImageFacts, InvalidImage
-from media_assets.imaging.ranged import RangedObject, inspect_ranged
+from media_assets.imaging import InvalidImage
+from media_assets.imaging.cleaning import Cleaned, clean_image
 from media_assets.models import MediaAsset, State, Upload
+from media_assets.pieces import PiecesFile
 from media_assets.sources import disposition
 from media_assets.storages import MediaStorage
 from media_assets.uploads.content import canonical_type, is_allowed_type
@@ -36,12 +38,12 @@ class LocalFile:
     """A source (``media_assets.sources.Source``), opened as a context.
 
     In: ``content_type``, None to tell it from the key; ``public``: then what is not an accepted image has a type that
-    no browser runs. Entering raises RequestRefused; the file is read three times at most, in pieces.
+    no browser runs. Pictures lose their metadata. Entering raises RequestRefused; the file is read three times at
+    most, in pieces.
     """
 
     upload: Upload | None = None
     is_raw = False
-    location_removed = False
 
     def __init__(self, path: str | Path, key: str, *, content_type: str | None, public: bool) -> None:
         self._path, self._key = path, key
@@ -67,13 +69,19 @@ class LocalFile:
         if self.size > MAX_SIZE_BYTES:
             message = f"The file has {self.size} bytes; at most {MAX_SIZE_BYTES} can be stored in one piece."
             raise RequestRefused(message, "too_large")
-        self.sha256 = hashlib.file_digest(self._file, "sha256").hexdigest()
-        facts = _picture(self._file, self.size)
-        if facts is not None and self._named not in (None, facts.content_type):
-            facts = None  # the caller wants it to be something else
-        self.width: int | None = facts.width if facts else None
-        self.height: int | None = facts.height if facts else None
-        self.content_type = facts.content_type if facts else self._other_type()
+        cleaned = _picture(self._file, self.size)
+        if cleaned is not None and self._named not in (None, cleaned.facts.content_type):
+            cleaned = None  # the caller wants it to be something else
+        self.width: int | None = cleaned.facts.width if cleaned else None
+        self.height: int | None = cleaned.facts.height if cleaned else None
+        self.content_type = cleaned.facts.content_type if cleaned else self._other_type()
+        self.location_removed = cleaned is not None and cleaned.had_location
+        self._content: File[bytes] = File(self._file, name=self.filename)
+        if cleaned is not None and cleaned.changed:
+            pieces = PiecesFile(cleaned.pieces, name=self.filename)
+            self._content, self.size, self.sha256 = pieces, cleaned.size, pieces.sha256
+        else:
+            self.sha256 = hashlib.file_digest(self._file, "sha256").hexdigest()
 
     def _other_type(self) -> str:
         content_type = self._named or _type_of_name(self.filename)
@@ -83,11 +91,11 @@ class LocalFile:
         """Raises Conflict where the key is taken, or the file has changed since it was looked into."""
         if key != self._key:
             raise key_taken(self._key)
-        self._file.seek(0)
+        self._content.seek(0)
         try:
             storage.create(
                 key,
-                File(self._file, name=self.filename),
+                self._content,
                 content_type=self.content_type,
                 object_id=object_id,
                 content_disposition=disposition(self.content_type, self.filename, self.width),
@@ -125,16 +133,13 @@ def _state(file: BufferedReader) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _picture(file: BufferedReader, size: int) -> ImageFacts | None:
-    """Facts about an accepted image; None for anything else."""
-
-    def read(start: int, length: int) -> bytes:
-        file.seek(start)
-        return file.read(length)
-
-    source = RangedObject(read, size)
+def _picture(file: BufferedReader, size: int) -> Cleaned | None:
+    """An accepted image without its metadata; None for anything else."""
+    if not size:
+        return None
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # pieces may point into it: it goes with the last
     try:
-        return inspect_ranged(source, max_pixels=settings.MEDIA_MAX_PIXELS) if source.image_type else None
+        return clean_image(mapped, max_pixels=settings.MEDIA_MAX_PIXELS)
     except InvalidImage:
         return None
 

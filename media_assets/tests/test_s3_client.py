@@ -443,3 +443,17 @@ def test_a_storage_that_is_down_is_an_answer(s3_site: Any, site: Any, file: Any)
     site(**lines)
     sweep()
     assert not lies("kept.txt")
+
+
+def test_pictures_of_trusted_code_lose_their_metadata_too(engine: str, tmp_path: Any) -> None:
+    from media_assets.tests.test_processing import with_location
+
+    path = tmp_path / "house.jpg"
+    path.write_bytes(with_location())
+    assert S3Client().upload_file(file_path=str(path), object_key="houses/1.jpg")["success"]
+    asset = MediaAsset.objects.get()
+    assert asset.location_removed
+    with get_storage(asset.storage).open(asset.key) as file:
+        data = file.read()
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (asset.size, asset.sha256)
+    assert b"Camera maker" not in data
