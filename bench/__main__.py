@@ -104,6 +104,7 @@ def _environment(database_url: str, folder: Path) -> dict[str, str]:
         "TMPDIR": str(folder),
         "THROTTLES_ENABLED": "False",
         "LOG_LEVEL": "ERROR",
+        "CELERY_BROKER_URL": "memory://",  # messages to workers are sent, and nobody takes them
         "USE_S3": "False",
         "AWS_STORAGE_BUCKET_NAME": "vitrine-media",
         "AWS_S3_REGION_NAME": "eu-west-1",

@@ -251,8 +251,11 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 1800, "socket_connect_timeout": 3, "socket_timeout": 10}
-CELERY_TASK_PUBLISH_RETRY = False  # what cannot be sent now is sent by the sweeper
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    **{"visibility_timeout": 1800, "socket_connect_timeout": 3, "socket_timeout": 10},  # seconds
+    "max_retries": 0,  # no request waits for a broker that is down: the sweeper sends later
+}
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- REST -------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import logging
 import mmap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, cast
@@ -58,7 +59,9 @@ class ImageUploadField(serializers.FileField):
         if data.size is not None and data.size > limit:
             self.fail("too_large", size=data.size, limit=limit)
         try:
-            cast(Any, data).cleaned = clean_upload(data)
+            cleaned = clean_upload(data)
+            # One that stays as it is needs no pieces, which would hold a map of the file until the request ends.
+            cast(Any, data).cleaned = cleaned if cleaned.changed else replace(cleaned, pieces=[])
         except InvalidImage as refusal:
             raise serializers.ValidationError(refusal.message, code=refusal.code) from None
         except DecodeFailed as failure:

@@ -87,6 +87,9 @@ class LocalFile:
         content_type = self._named or _type_of_name(self.filename)
         return content_type if not self._public or is_allowed_type(content_type, INERT_TYPES) else OCTETS
 
+    def close(self) -> None:
+        """Leaving the context closes it."""
+
     def write(self, storage: MediaStorage, key: str, object_id: UUID) -> None:
         """Raises Conflict where the key is taken, or the file has changed since it was looked into."""
         if key != self._key:

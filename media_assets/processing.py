@@ -86,8 +86,6 @@ def _process(asset: MediaAsset) -> None:
     with contextlib.suppress(_TakenAway):
         if asset.state == State.PROCESSING:
             _clean(asset)
-        if asset.raw_key:
-            _drop_raw(asset)
         if asset.width is not None and asset.variants_of != presets():
             _make_variants(asset)
         _write(asset, work_due_at=None, work_tries=0, failure_reason="")
@@ -105,26 +103,45 @@ def _write(asset: MediaAsset, **values: Any) -> None:
 
 
 def _clean(asset: MediaAsset) -> None:
-    """From the raw object to the clean one at the asset's key: from then on it is delivered."""
-    with local_copy(asset.raw_storage, asset.raw_key) as raw, clean_original(raw) as cleaned:
+    """From the raw object to the clean one at the asset's key; then the raw one goes, and the clean one is delivered."""
+    with _original(asset) as path, clean_original(path) as cleaned:
         content = PiecesFile(cleaned.pieces)
         facts = cleaned.facts
         _store(asset, content, facts.content_type)
         found = {
-            "state": State.READY,
             "content_type": facts.content_type,
             "size": content.size,
             "sha256": content.sha256,
             "width": facts.width,
             "height": facts.height,
-            "location_removed": cleaned.had_location,
+            "location_removed": asset.location_removed or cleaned.had_location,
         }
+    raw = get_storage(asset.raw_storage)
     try:
-        _write(asset, **found)
+        _write(asset, location_removed=found["location_removed"])  # which the clean one does not tell any more
+        raw.delete(asset.raw_key)
+        _write(asset, **found, state=State.READY, raw_key="", raw_storage="")
     except _TakenAway:
         _drop_if_ours(asset)
         raise
+    raw.settle(asset.object_id)
     get_storage(asset.storage).settle(asset.object_id)
+
+
+@contextlib.contextmanager
+def _original(asset: MediaAsset) -> Iterator[Path]:
+    """The raw object; after a crash between its end and the last word on it, the clean one that was made of it."""
+    if not is_configured(asset.raw_storage):
+        raise StorageUnavailable
+    place = (asset.raw_storage, asset.raw_key)
+    try:
+        get_storage(asset.raw_storage).stat(asset.raw_key)
+    except ObjectMissing:
+        if not get_storage(asset.storage).owns(asset.key, asset.object_id):
+            raise DecodeFailed("Its bytes are lost.") from None
+        place = (asset.storage, asset.key)
+    with local_copy(*place) as path:
+        yield path
 
 
 def _store(asset: MediaAsset, content: File[bytes], content_type: str) -> None:
@@ -145,13 +162,6 @@ def _drop_if_ours(asset: MediaAsset) -> None:
     if gone and storage.owns(asset.key, asset.object_id):
         storage.delete(asset.key)
         storage.settle(asset.object_id)
-
-
-def _drop_raw(asset: MediaAsset) -> None:
-    if is_configured(asset.raw_storage):
-        get_storage(asset.raw_storage).delete(asset.raw_key)
-        get_storage(asset.raw_storage).settle(asset.object_id)
-    _write(asset, raw_key="", raw_storage="")
 
 
 def _make_variants(asset: MediaAsset) -> None:

@@ -89,6 +89,7 @@ def stored(
     asset = _reserve(source, owner=owner, folder=folder, visibility=visibility, rename=rename, alias=alias)
     try:
         _store(asset, source)
+        source.close()
         yield asset
     except BaseException as error:
         abandon(asset, now=not isinstance(error, StorageUnavailable))

@@ -70,6 +70,9 @@ class Source(Protocol):
     def write(self, storage: MediaStorage, key: str, object_id: UUID) -> None:
         """Make the object at ``key``. Raises KeyTaken, ObjectMissing, StorageUnavailable."""
 
+    def close(self) -> None:
+        """It is written, or will not be: let go of what it holds in memory."""
+
 
 class ReceivedFile:
     """A file that came through the application, validated and cleaned by ImageUploadField."""
@@ -78,6 +81,7 @@ class ReceivedFile:
     is_raw = False
 
     def __init__(self, file: UploadedFile[Any]) -> None:
+        self._file = file
         cleaned: Cleaned = file.cleaned  # type: ignore[attr-defined]
         facts = cleaned.facts
         self.filename = file.name or ""
@@ -92,6 +96,10 @@ class ReceivedFile:
     def write(self, storage: MediaStorage, key: str, object_id: UUID) -> None:
         self._content.seek(0)
         storage.create(key, self._content, content_type=self.content_type, object_id=object_id)
+
+    def close(self) -> None:
+        self._file.cleaned = None  # type: ignore[attr-defined]  # whose pieces hold a map of the file
+        self._content = self._file
 
 
 @dataclass
@@ -124,6 +132,9 @@ class StoredObject:
             if_etag=self.stat.etag,
             content_disposition=disposition(self.content_type, self.filename, self.width),
         )
+
+    def close(self) -> None:
+        """It holds nothing."""
 
 
 class CompleteUpload:
@@ -164,6 +175,9 @@ class CompleteUpload:
             return
         with source.open(source_key) as file:
             storage.create(key, file, **how)
+
+    def close(self) -> None:
+        """It holds nothing."""
 
 
 def source_of(source: ImageSource) -> Source:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 
 PROCESS_ASSET = "media_assets.process_asset"
+SILENCE_SECONDS = 30  # after a failure the broker is left alone: a request with many pictures waits for it once
 logger = logging.getLogger(__name__)
+_silent_until = 0.0
 
 
 def send_after_commit(asset_id: int) -> None:
@@ -22,6 +25,10 @@ def send(asset_id: int) -> bool:
 
     Never raises: what is due stands in the registry, and the sweeper sends it again.
     """
+    global _silent_until
+    if settings.CELERY_BROKER_URL and time.monotonic() < _silent_until:
+        logger.warning("Asset %s waits for the sweeper: the broker did not answer a moment ago.", asset_id)
+        return False
     try:
         if settings.CELERY_BROKER_URL:
             import_string(settings.CELERY_APP).send_task(PROCESS_ASSET, (asset_id,))
@@ -30,6 +37,7 @@ def send(asset_id: int) -> bool:
 
             asset_process(asset_id)
     except Exception:
+        _silent_until = time.monotonic() + SILENCE_SECONDS
         logger.exception("Asset %s could not be handed to a worker; the sweeper will.", asset_id)
         return False
     return True

@@ -1,47 +1,57 @@
-"""The registry in the admin: to be looked at. A file that nothing uses can be discarded; no row is ever removed."""
+"""The registry in the admin: to be looked at. A file that nothing uses can be discarded, what a worker could not do be
+tried again; no row is ever removed."""
 
 from functools import reduce
 from operator import or_
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
 
-from media_assets.admin.filters import StateFilter, StorageFilter, UseFilter
+from media_assets.admin.filters import StateFilter, StorageFilter, UseFilter, WorkFilter, to_be_tried_again
 from media_assets.admin.links import admin_address
-from media_assets.admin.previews import media_summary, thumbnail_column
-from media_assets.models import LIVE_STATES, MediaAsset, referring_fields
+from media_assets.admin.placeholders import placeholder_address
+from media_assets.admin.previews import media_summary, shown_url, thumbnail_column
+from media_assets.models import LIVE_STATES, MediaAsset, State, referring_fields
+from media_assets.processing import MAX_TRIES, asset_retry
+from media_assets.rebuilding import mark_due
 from media_assets.references import where_used
 from media_assets.rendering import MediaRenderer
 from media_assets.services import assets_discard
+from media_assets.tasks import send
 
 admin.site.site_header = "Vitrine"
 admin.site.site_title = "Vitrine"
 admin.site.index_title = "Administration"
 admin.site.site_url = "/api/docs/"
+PREVIEW_PIXELS = 480
+AT_ONCE = 50  # pictures that one request works on where there are no workers
 
 
 @admin.register(MediaAsset)
 class MediaAssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("key", "in_use", "condition", "storage", "measure", "owner", "created_at")
-    list_filter = (StateFilter, "visibility", StorageFilter, UseFilter, "created_at")
+    list_filter = (StateFilter, WorkFilter, "visibility", StorageFilter, UseFilter, "created_at")
     list_select_related = ("owner",)
     list_per_page = 50
     search_fields = ("key", "original_filename", "owner__email")
     search_help_text = "Key, name of the file, or e-mail of its owner."
     show_full_result_count = False
     ordering = ("-id",)
-    actions = None
+    actions = ("try_again",)
     fieldsets = (
-        (None, {"fields": ("key", "original_filename", "owner", "condition", "failure_reason")}),
+        (None, {"fields": ("key", "original_filename", "owner", "condition", "work", "failure_reason")}),
         ("Where", {"fields": ("storage", "visibility")}),
-        ("What", {"fields": ("content_type", "measure", "sha256", "location_removed", "variants")}),
+        ("What", {"fields": ("content_type", "measure", "sha256", "location_removed")}),
         ("When", {"fields": ("created_at", "published_at", "updated_at", "lease_expires_at", "purge_after")}),
     )
 
@@ -56,6 +66,10 @@ class MediaAssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_view_permission(self, request: HttpRequest, obj: MediaAsset | None = None) -> bool:
         return request.user.has_perms(["media_assets.view_mediaasset"])
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """To let failed work be tried again; the rows themselves are nobody's to change."""
+        return request.user.has_perms(["media_assets.change_mediaasset"])
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With ``is_used``: whether a row of any model refers to it."""
@@ -73,16 +87,25 @@ class MediaAssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_urls(self) -> list[URLPattern]:
         discard = self.admin_site.admin_view(self.discard_view)
-        return [path("<id:asset_id>/discard/", discard, name="media_assets_discard"), *super().get_urls()]
+        retry = self.admin_site.admin_view(require_POST(self.retry_view))
+        return [
+            path("<id:asset_id>/discard/", discard, name="media_assets_discard"),
+            path("<id:asset_id>/retry/", retry, name="media_assets_retry"),
+            *super().get_urls(),
+        ]
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         asset: MediaAsset = context["original"]
         media = MediaRenderer.for_request(request).asset(asset)
         context |= {
             "preview": media,
+            "preview_url": shown_url(media, PREVIEW_PIXELS) if media else None,
+            "variants": _variants(asset, media),
+            "placeholder": _placeholder(asset),
             "summary": media_summary(media),
             "uses": [(f"{row._meta.verbose_name}: {row}", admin_address(row, request)) for row in where_used(asset)],
             "may_discard": self.may_discard(request, asset),
+            "may_retry": self.has_retry_permission(request) and self._retryable().filter(pk=asset.pk).exists(),
         }
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -115,6 +138,42 @@ class MediaAssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self.log_change(request, asset, "Discarded.")
         self.message_user(request, "The file was discarded.", messages.SUCCESS)
 
+    def retry_view(self, request: HttpRequest, asset_id: int) -> HttpResponse:
+        """Hands a failed asset, or one without its variants, to a worker once more (POST)."""
+        if not self.has_retry_permission(request):
+            raise PermissionDenied
+        asset = self.model._default_manager.filter(pk=asset_id).first()
+        if asset is None:
+            raise Http404
+        if _let_try(asset):
+            send(asset.pk)
+            self.log_change(request, asset, "Tried again.")
+            asset.refresh_from_db()
+            self.message_user(request, *_outcome(asset))
+        else:
+            self.message_user(request, "There is nothing to be tried again.", messages.WARNING)
+        return HttpResponseRedirect(reverse("admin:media_assets_mediaasset_change", args=[asset.pk]))
+
+    @admin.action(description="Try again what failed", permissions=["retry"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[MediaAsset]) -> None:
+        """Without workers only some are worked on in this request; the rest is due, and the sweeper's."""
+        assets = [asset for asset in queryset.filter(to_be_tried_again()) if _let_try(asset)]
+        for asset in assets:
+            self.log_change(request, asset, "Tried again.")
+        for asset in assets if settings.CELERY_BROKER_URL else assets[:AT_ONCE]:
+            if not send(asset.pk):
+                break
+        if not assets:
+            self.message_user(request, "Nothing of what you selected has failed.", messages.WARNING)
+            return
+        failed = self._retryable().filter(pk__in=[asset.pk for asset in assets]).count()
+        count = f"{len(assets)} file{'s were' if len(assets) > 1 else ' was'} tried again or handed to a worker"
+        text = f"{count}; {failed} failed again." if failed else f"{count}."
+        self.message_user(request, text, messages.WARNING if failed else messages.SUCCESS)
+
+    def _retryable(self) -> QuerySet[MediaAsset]:
+        return MediaAsset.objects.filter(to_be_tried_again())
+
     @admin.display(description="in use", boolean=True)
     def in_use(self, asset: Any) -> bool:
         return bool(asset.is_used)
@@ -127,3 +186,39 @@ class MediaAssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def measure(self, asset: MediaAsset) -> str:
         pixels = f"{asset.width}\u00a0×\u00a0{asset.height}\u00a0px, " if asset.width else ""
         return pixels + filesizeformat(asset.size)
+
+    @admin.display(description="work")
+    def work(self, asset: MediaAsset) -> str:
+        """What is still to be done by a worker, and when."""
+        if asset.state not in (State.PROCESSING, State.READY) or asset.work_due_at is None:
+            return "–"
+        if asset.work_due_at <= timezone.now():
+            return "waiting for a worker"
+        due = f"{timezone.localtime(asset.work_due_at):%Y-%m-%d %H:%M:%S}"
+        return f"with a worker, or put off until {due} (try {asset.work_tries} of {MAX_TRIES})"
+
+
+def _let_try(asset: MediaAsset) -> bool:
+    return asset_retry(asset) or mark_due(asset.pk)
+
+
+def _outcome(asset: MediaAsset) -> tuple[str, int]:
+    """What to say of an asset that was just tried again."""
+    if asset.failure_reason:
+        return f"It failed again: {asset.failure_reason}", messages.ERROR
+    if asset.work_due_at is not None:
+        return "It waits for a worker. Come back in a moment.", messages.SUCCESS
+    return "Done.", messages.SUCCESS
+
+
+def _variants(asset: MediaAsset, media: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The asset's variants with their sizes in bytes, and addresses where it is delivered."""
+    urls = {one["width"]: one["url"] for one in (media or {}).get("variants", ())}
+    return [{**one, "url": urls.get(one["width"])} for one in asset.variants or ()]
+
+
+def _placeholder(asset: MediaAsset) -> str | None:
+    try:
+        return placeholder_address(asset.placeholder) if asset.placeholder else None
+    except ValueError:  # written by something else
+        return None

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from media_assets.models import LIVE_STATES, State
+from media_assets.presets import presets
 
 NOT_CONFIGURED = "-"
 NO_IMAGE = "none"
@@ -75,3 +76,27 @@ class UseFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         wanted = {"yes": True, "no": False}.get(self.value() or "")
         return queryset if wanted is None else queryset.filter(is_used=wanted)
+
+
+class WorkFilter(admin.SimpleListFilter):
+    """By what workers have still to do, or could not do."""
+
+    title = "work"
+    parameter_name = "work"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [("waiting", "waiting for a worker"), ("failed", "failed or without variants")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "waiting":
+                return queryset.filter(state__in=(State.PROCESSING, State.READY), work_due_at__isnull=False)
+            case "failed":
+                return queryset.filter(to_be_tried_again())
+        return queryset
+
+
+def to_be_tried_again() -> Q:
+    """Failed; or delivered without the variants of now, and no worker will come for it by itself."""
+    lacking = Q(state=State.READY, work_due_at=None, width__isnull=False) & ~Q(variants_of=presets())
+    return Q(state=State.FAILED) | (lacking if presets() else Q(state=State.READY) & ~Q(failure_reason=""))

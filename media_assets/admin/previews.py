@@ -20,7 +20,7 @@ def thumbnail(media: dict[str, Any] | None, alt: str, size: int = THUMBNAIL_PIXE
     """A square picture of ``size`` pixels for a ``media`` object; its state where there is nothing to show yet."""
     if media is None:
         return EMPTY
-    if (url := _smallest(media, size * 2)) is None:
+    if (url := shown_url(media, size * 2)) is None:
         return format_html('<span title="{}">{}</span>', media.get("reason", ""), media["state"])
     return format_html(
         '<img src="{}" alt="{}" width="{}" height="{}" loading="lazy" decoding="async"'
@@ -52,9 +52,10 @@ def media_summary(media: dict[str, Any] | None) -> str:
     return " · ".join(part for part in known if part)
 
 
-def _smallest(media: dict[str, Any], wanted: int) -> str | None:
-    """URL of the smallest variant that is at least ``wanted`` pixels wide and high, else of the picture itself."""
-    fitting = [one for one in media["variants"] if min(one["width"], one["height"]) >= wanted]
-    chosen = min(fitting, key=lambda one: int(one["width"]), default=media)
+def shown_url(media: dict[str, Any], wanted: int) -> str | None:
+    """URL of the smallest variant that is at least ``wanted`` pixels wide and high; else of the largest variant, or,
+    without any, of the picture itself."""
+    variants = sorted(media["variants"], key=lambda one: int(one["width"])) or [media]
+    chosen = next((one for one in variants if min(one["width"] or 0, one["height"] or 0) >= wanted), variants[-1])
     url: str | None = chosen["url"]
     return url

@@ -314,7 +314,7 @@ def test_discarding_takes_raw_and_variants_along(engine: str, make_user: Any, ph
     assert keys() == set()
 
 
-def test_a_killed_worker_between_raw_and_clean_leaves_the_raw_one_to_the_next(
+def test_a_worker_killed_between_the_end_of_the_raw_one_and_the_last_word_loses_nothing(
     engine: str, make_user: Any, waiting: list[int], monkeypatch: Any
 ) -> None:
     class Killed(BaseException):
@@ -333,10 +333,11 @@ def test_a_killed_worker_between_raw_and_clean_leaves_the_raw_one_to_the_next(
     with pytest.raises(Killed):
         asset_process(asset.pk)
     monkeypatch.undo()
+    assert asset.raw_key not in keys()
     MediaAsset.objects.update(work_due_at=timezone.now())
     asset_process(asset.pk)
     asset.refresh_from_db()
-    assert (asset.state, asset.raw_key) == (State.READY, "")
+    assert (asset.state, asset.raw_key, asset.location_removed) == (State.READY, "", True)
     assert {key for key in keys() if not key.startswith("variants/")} == {asset.key}
 
 
