@@ -37,7 +37,7 @@ _FILE_OR_UPLOAD = "Send a file or an upload_id, not both."
 
 
 class ImageUploadField(serializers.FileField):
-    """A JPEG, PNG, WebP or GIF within the limits of ``/api/media/config/``, or the id of the caller's upload of one.
+    """A JPEG, PNG, WebP, GIF, HEIC or AVIF within the limits of ``/api/media/config/``, or the id of the caller's upload of one.
 
     The validated value is what ``stored_image`` wants: the uploaded file with ``cleaned`` (Cleaned) attached, or the
     Upload. An id needs ``request`` in the serializer's context. Raises what ``attachable`` raises besides.
@@ -65,7 +65,8 @@ class ImageUploadField(serializers.FileField):
         except InvalidImage as refusal:
             raise serializers.ValidationError(refusal.message, code=refusal.code) from None
         except DecodeFailed as failure:
-            message = f"The picture cannot be decoded: {failure.reason} Save it as JPEG and send that."
+            reason = failure.reason.rstrip(". ")
+            message = f"The picture cannot be decoded: {reason}. Save it as JPEG and send that."
             raise serializers.ValidationError(message, code="corrupt") from None
         except DecoderUnavailable as error:
             logger.exception("A picture could not be decoded")

@@ -83,7 +83,7 @@ def just_before(monkeypatch: Any, deed: Any) -> Iterator[None]:
 def test_an_artwork_is_added_with_its_image(admin_page: Client, anna: Any, photo: Any) -> None:
     page = admin_page.get(reverse(ADD)).content.decode()
     assert 'enctype="multipart/form-data"' in page
-    assert 'accept="image/jpeg,image/png,image/webp,image/gif"' in page
+    assert 'accept="image/jpeg,image/png,image/webp,image/gif,image/heic,image/heif,image/avif"' in page
     sent = form(author=anna.pk, tags=" Sea, oil,sea", image=photo("Sea View.JPG"))
     answer = admin_page.post(reverse(ADD), sent)
     artwork = ArtWork.objects.get()
@@ -157,7 +157,7 @@ def test_removing_and_keeping(admin_page: Client, make_artwork: Any, photo: Any)
     ("data", "message"),
     [
         (b"", "empty"),
-        (b"MZ" + b"\0" * 200, "JPEG, PNG, WebP or GIF"),
+        (b"MZ" + b"\0" * 200, "JPEG, PNG, WebP, GIF, HEIC or AVIF"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
         (b"\xff\xd8\xff\xe0" + b"\0" * 40, "JPEG"),
         (b"\xff" * 2048, "at most 1024"),

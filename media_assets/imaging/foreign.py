@@ -45,10 +45,7 @@ def refuse_foreign(view: memoryview) -> NoReturn:
     name = iso_media_name(head) or binary_name(head) or _markup_name(head)
     if name is None:
         raise InvalidImage("not_an_image", f"This file is not a picture that we can read. {ACCEPTED_FORMATS}")
-    advice = ACCEPTED_FORMATS
-    if name.startswith("HEIC"):
-        advice += " An iPhone makes JPEGs with Settings, Camera, Formats, Most Compatible."
-    raise InvalidImage("unsupported_type", f"This {name} is not accepted. {advice}")
+    raise InvalidImage("unsupported_type", f"This {name} is not accepted. {ACCEPTED_FORMATS}")
 
 
 def iso_media_name(head: bytes) -> str | None:

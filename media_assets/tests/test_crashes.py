@@ -47,6 +47,7 @@ def worker(engine: dict[str, str]) -> Callable[..., subprocess.Popen[str]]:
         url += str(database["NAME"])
     roots = {"MEDIA_ROOT": settings.MEDIA_ROOT, "PRIVATE_MEDIA_ROOT": settings.PRIVATE_MEDIA_ROOT}
     env = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "SECRET_KEY": "x" * 50, "DATABASE_URL": url}
+    env["MEDIA_VARIANT_WIDTHS"] = ""
 
     def start(*arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "media_assets.tests.worker", *arguments]

@@ -543,7 +543,8 @@ def test_apps_are_told_what_direct_uploads_take(client_of: Any, s3_site: Any, se
     config = client_of().get("/api/media/config/").json()
     assert (config["direct_upload"], config["multipart_upload"]) == (True, False)
     assert config["upload_max_size_bytes"] == 12_345
-    assert config["upload_content_types"] == ["image/jpeg", "image/png", "image/webp", "image/gif", "video/*"]
+    images = ["jpeg", "png", "webp", "gif", "heic", "heif", "avif"]
+    assert config["upload_content_types"] == [*(f"image/{name}" for name in images), "video/*"]
     s3_site()
     assert client_of().get("/api/media/config/").json()["multipart_upload"] is True
 

@@ -2,7 +2,7 @@
 
 import pytest
 from django.core.files.storage import storages
-from django.db import transaction
+from django.db import OperationalError, transaction
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken
 
@@ -103,3 +103,29 @@ def test_erasure_and_a_new_avatar_at_once_leave_no_live_file(client_of, make_use
     assert not MediaAsset.objects.live().exists()
     assert not any(stored(asset.key) for asset in MediaAsset.objects.all())
     assert not OutstandingToken.objects.filter(user__isnull=False).exists()
+
+
+class _Deadlock(Exception):
+    pgcode = services.DEADLOCK
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("times", [1, services.ERASURE_TRIES])
+def test_an_erasure_that_the_database_gave_up_begins_anew(make_user, monkeypatch, times) -> None:
+    erase, calls = services.uploads_erase, []
+
+    def unlucky(*, owner: User) -> None:
+        calls.append(owner)
+        if len(calls) <= times:
+            raise OperationalError("deadlock detected") from _Deadlock()
+        erase(owner=owner)
+
+    monkeypatch.setattr(services, "uploads_erase", unlucky)
+    user = make_user()
+    if times == services.ERASURE_TRIES:
+        with pytest.raises(OperationalError):
+            services.user_delete(user=user)
+        assert User.objects.exists()
+    else:
+        services.user_delete(user=user)
+        assert not User.objects.exists()
