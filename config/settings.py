@@ -252,7 +252,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    **{"visibility_timeout": 1800, "socket_connect_timeout": 3, "socket_timeout": 10},  # seconds
+    "visibility_timeout": 1800,  # seconds, like the next two
+    "socket_connect_timeout": 3,
+    "socket_timeout": 10,
     "max_retries": 0,  # no request waits for a broker that is down: the sweeper sends later
 }
 CELERY_TASK_PUBLISH_RETRY = False

@@ -23,6 +23,7 @@ os.environ |= {
     "PRIVATE_MEDIA_ROOT": f"{_media}/private",
     "TEST_DATABASE_FILE": os.environ.get("TEST_DATABASE_FILE", f"{_media}/test.sqlite3"),
     "THROTTLES_ENABLED": "False",
+    "CELERY_BROKER_URL": "",
     "MEDIA_VARIANT_WIDTHS": "",  # the tests of variants say what they make
     "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
 }

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from media_assets.imaging import inspect_image
 from media_assets.imaging.cleaning import Cleaned, clean_image
-from media_assets.imaging.containers import is_converted
+from media_assets.imaging.containers import HEAD_BYTES, is_converted, require_container_size
 from media_assets.imaging.isolation import run_isolated
 
 
@@ -35,10 +35,11 @@ def clean_original(path: Path) -> Iterator[Cleaned]:
     """
     with contextlib.ExitStack() as stack:
         with path.open("rb") as file:
-            head = file.read(4096)
+            head = file.read(HEAD_BYTES)
         if not is_converted(head):
             yield clean_image(_mapped(path), max_pixels=settings.MEDIA_MAX_PIXELS)
             return
+        require_container_size(head, max_pixels=settings.MEDIA_MAX_PIXELS)
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         converted = Path(folder, "converted.jpg")
         said = _run("to_jpeg", source=str(path), target=str(converted), max_pixels=settings.MEDIA_MAX_PIXELS)

@@ -6,13 +6,16 @@ redirected there. Ranges, conditional requests and caching follow RFC 9110 and 9
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
@@ -25,6 +28,7 @@ from media_assets.byte_ranges import partial_response
 from media_assets.errors import ObjectMissing
 from media_assets.keys import is_safe_key
 from media_assets.models import MediaAsset, State, Visibility
+from media_assets.presets import asset_id_of
 from media_assets.signing.local import Verdict
 from media_assets.signing.urls import local_signer, url_maker
 from media_assets.storages import get_storage, is_configured
@@ -75,29 +79,60 @@ def private_media(request: HttpRequest, key: str) -> HttpResponseBase:
     return _deliver(request, _delivered(key, Visibility.PRIVATE), remaining)
 
 
-def _delivered(key: str, visibility: str) -> MediaAsset:
-    """The ready asset at this key. Raises Http404."""
+@dataclass(frozen=True)
+class Delivered:
+    """One object of an asset: its original, or a variant."""
+
+    asset: MediaAsset
+    key: str
+    content_type: str
+    size: int  # bytes
+    etag: str
+    filename: str
+
+
+def _delivered(key: str, visibility: str) -> Delivered:
+    """The object at this key, of a ready asset. Raises Http404."""
     if not is_safe_key(key):
         raise Http404
-    try:
-        asset = MediaAsset.objects.get(key=key, visibility=visibility, state=State.READY)
-    except MediaAsset.DoesNotExist:
-        raise Http404 from None
-    if not is_configured(asset.storage):
+    ready = MediaAsset.objects.filter(visibility=visibility, state=State.READY)
+    found = _variant(ready, key) or _original(ready.filter(key=key))
+    if found is None or not is_configured(found.asset.storage):
         raise Http404
-    return asset
+    return found
 
 
-def _deliver(request: HttpRequest, asset: MediaAsset, remaining: int) -> HttpResponseBase:
+def _original(assets: QuerySet[MediaAsset]) -> Delivered | None:
+    if (asset := assets.first()) is None:
+        return None
+    etag = quote_etag(asset.sha256 or str(asset.object_id))
+    filename = asset.original_filename or asset.key.rpartition("/")[2]
+    return Delivered(asset, asset.key, asset.content_type, asset.size, etag, filename)
+
+
+def _variant(assets: QuerySet[MediaAsset], key: str) -> Delivered | None:
+    """Its bytes never change: another encoder or another width writes to another key."""
+    asset_id = asset_id_of(key)
+    asset = None if asset_id is None else assets.filter(pk=asset_id).first()
+    if asset is None:
+        return None
+    variant = next((one for one in asset.variants or () if one["key"] == key), None)
+    if variant is None:
+        return None
+    filename = f"{PurePosixPath(asset.original_filename or asset.key).stem}-{variant['width']}.webp"
+    return Delivered(asset, key, variant["content_type"], variant["size"], quote_etag(key), filename)
+
+
+def _deliver(request: HttpRequest, found: Delivered, remaining: int) -> HttpResponseBase:
     """The file, or a redirect to where it has moved. ``remaining``: seconds that this URL may still be cached."""
+    asset, etag = found.asset, found.etag
     max_age = max(0, min(settings.MEDIA_CACHE_MAX_AGE_SECONDS, remaining))
     if not asset.storage.startswith(LOCAL_PREFIX):
-        return _redirect(asset, max_age, remaining)
-    etag = quote_etag(asset.sha256 or str(asset.object_id))
+        return _redirect(found, max_age, remaining)
     modified: datetime = asset.published_at or asset.created_at
     response: Any = get_conditional_response(request, etag, int(modified.timestamp()))
     if response is None:
-        response = _content(request, asset, etag)
+        response = _content(request, found)
     cached = response.status_code in _CACHED_STATUSES
     for name, value in {
         "Cache-Control": f"{asset.visibility}, max-age={max_age}" if cached else "no-store",
@@ -110,25 +145,27 @@ def _deliver(request: HttpRequest, asset: MediaAsset, remaining: int) -> HttpRes
     return response  # type: ignore[no-any-return]
 
 
-def _content(request: HttpRequest, asset: MediaAsset, etag: str) -> HttpResponseBase:
+def _content(request: HttpRequest, found: Delivered) -> HttpResponseBase:
+    asset = found.asset
     kind = "attachment" if asset.width is None else "inline"  # only pictures that were looked into are shown
-    filename = quote(asset.original_filename or asset.key.rpartition("/")[2], safe="")
-    headers = {"Content-Disposition": f"{kind}; filename*=UTF-8''{filename}"}
+    headers = {"Content-Disposition": f"{kind}; filename*=UTF-8''{quote(found.filename, safe='')}"}
     if prefix := settings.MEDIA_X_ACCEL_PREFIX:
-        target = f"{prefix.rstrip('/')}/{asset.visibility}/{quote(asset.key)}"
-        return HttpResponse(content_type=asset.content_type, headers={**headers, "X-Accel-Redirect": target})
+        target = f"{prefix.rstrip('/')}/{asset.visibility}/{quote(found.key)}"
+        return HttpResponse(content_type=found.content_type, headers={**headers, "X-Accel-Redirect": target})
     try:
-        file = get_storage(asset.storage).open(asset.key)
+        file = get_storage(asset.storage).open(found.key)
     except ObjectMissing:
         raise Http404 from None
-    return partial_response(request, file, size=asset.size, etag=etag, content_type=asset.content_type, headers=headers)
+    return partial_response(
+        request, file, size=found.size, etag=found.etag, content_type=found.content_type, headers=headers
+    )
 
 
-def _redirect(asset: MediaAsset, max_age: int, remaining: int) -> HttpResponseBase:
+def _redirect(found: Delivered, max_age: int, remaining: int) -> HttpResponseBase:
     """To the file's present place. A cached redirect dies before its target does."""
-    maker, now = url_maker(asset.storage), time.time()
+    maker, now = url_maker(found.asset.storage), time.time()
     lifetime = min(MAX_REDIRECT_SECONDS, max(MIN_REDIRECT_SECONDS, remaining))
-    target, ends_at = maker.exact(asset.key, now=now, expires_in=lifetime)
+    target, ends_at = maker.exact(found.key, now=now, expires_in=lifetime)
     if ends_at is not None:
         max_age = max(0, min(max_age, int(ends_at - now))) // 2
-    return HttpResponseRedirect(target, headers={"Cache-Control": f"{asset.visibility}, max-age={max_age}"})
+    return HttpResponseRedirect(target, headers={"Cache-Control": f"{found.asset.visibility}, max-age={max_age}"})

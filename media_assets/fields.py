@@ -37,7 +37,8 @@ _FILE_OR_UPLOAD = "Send a file or an upload_id, not both."
 
 
 class ImageUploadField(serializers.FileField):
-    """A JPEG, PNG, WebP, GIF, HEIC or AVIF within the limits of ``/api/media/config/``, or the id of the caller's upload of one.
+    """A JPEG, PNG, WebP, GIF, HEIC or AVIF within the limits of ``/api/media/config/``, or the id of the caller's
+    upload of one.
 
     The validated value is what ``stored_image`` wants: the uploaded file with ``cleaned`` (Cleaned) attached, or the
     Upload. An id needs ``request`` in the serializer's context. Raises what ``attachable`` raises besides.

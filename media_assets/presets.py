@@ -1,5 +1,6 @@
 """Which variants are made of a picture, in one word that its row remembers."""
 
+import re
 from datetime import datetime
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from media_assets.models import MediaAsset
 
 VARIANT_VERSION = "v1"  # of encoder and settings; another one makes all variants anew, under other keys
 VARIANTS = "variants"
+_VARIANT_KEY = re.compile(rf"{VARIANTS}/([0-9]{{1,18}})-[0-9a-f-]{{36}}/[0-9]+-[a-z0-9]+\.webp")
 
 
 def presets() -> str:
@@ -24,7 +26,13 @@ def is_work_due(asset: MediaAsset) -> bool:
 
 def variant_key(asset: MediaAsset, width: int) -> str:
     """Where the asset's variant of a preset width lies."""
-    return f"{VARIANTS}/{asset.object_id}/{width}-{VARIANT_VERSION}.webp"
+    return f"{VARIANTS}/{asset.pk}-{asset.object_id}/{width}-{VARIANT_VERSION}.webp"
+
+
+def asset_id_of(key: str) -> int | None:
+    """Whose variant may lie at this key; None where it is no variant's."""
+    found = _VARIANT_KEY.fullmatch(key)
+    return int(found[1]) if found else None
 
 
 def work_due(now: datetime) -> QuerySet[MediaAsset]:

@@ -103,7 +103,7 @@ def _write(asset: MediaAsset, **values: Any) -> None:
 
 
 def _clean(asset: MediaAsset) -> None:
-    """From the raw object to the clean one at the asset's key; then the raw one goes, and the clean one is delivered."""
+    """From the raw object to the clean one at the asset's key; then the raw one goes and this is delivered."""
     with _original(asset) as path, clean_original(path) as cleaned:
         content = PiecesFile(cleaned.pieces)
         facts = cleaned.facts

@@ -27,6 +27,7 @@ from media_assets.uploads.sweeping import settle_due_uploads
 
 BATCH_ROWS = 200
 UNREFERENCED_GRACE = timedelta(hours=1)
+SENT_AT_ONCE = 500  # a queue that is long already is not made longer by every sweep
 SENT_GRACE = timedelta(minutes=1)  # a message that was just sent is on its way
 Progress = Callable[[str, int], None]
 logger = logging.getLogger(__name__)
@@ -130,12 +131,12 @@ def _settle_uploads(report: SweepReport, now: datetime, progress: Progress) -> N
 
 def _send_work(report: SweepReport, now: datetime, progress: Progress) -> None:
     """Hand to a worker what should have had one by now: its message is lost, or its worker died."""
-    for ids in _batches(work_due(now - SENT_GRACE)):
-        for asset_id in ids:
-            if not send(asset_id):
-                return
-            report.sent += 1
-            progress("sent", report.sent)
+    due = work_due(now - SENT_GRACE).order_by("work_due_at").values_list("pk", flat=True)
+    for asset_id in list(due[:SENT_AT_ONCE]):
+        if not send(asset_id):
+            return
+        report.sent += 1
+        progress("sent", report.sent)
 
 
 def _batches(assets: QuerySet[MediaAsset]) -> Iterator[list[int]]:

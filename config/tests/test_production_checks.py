@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from config.checks import check_production, check_proxies
+from config.checks import check_numbers_and_urls, check_production, check_proxies
 
 SOUND = {
     "DEBUG": False,
@@ -41,3 +41,11 @@ def found(settings: Any, **changes: Any) -> list[tuple[str, bool]]:
 )
 def test_what_production_needs(settings: Any, changes: dict[str, Any], expected: list[tuple[str, bool]]) -> None:
     assert found(settings, **changes) == expected
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0, ["vitrine.E002"]), (359, ["vitrine.E009"]), (360, [])])
+def test_a_lease_outlives_the_work(settings: Any, seconds: int, expected: list[str]) -> None:
+    settings.MEDIA_DECODE_SECONDS, settings.MEDIA_WORK_LEASE_SECONDS = 60, seconds
+    found = check_numbers_and_urls()
+    assert [message.id for message in found] == expected
+    assert all("MEDIA_WORK_LEASE_SECONDS" in f"{message.msg}" for message in found)

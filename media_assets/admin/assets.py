@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 from media_assets.admin.filters import StateFilter, StorageFilter, UseFilter, WorkFilter, to_be_tried_again
 from media_assets.admin.links import admin_address
 from media_assets.admin.placeholders import placeholder_address
-from media_assets.admin.previews import media_summary, shown_url, thumbnail_column
+from media_assets.admin.previews import media_summary, preview_url, thumbnail_column
 from media_assets.models import LIVE_STATES, MediaAsset, State, referring_fields
 from media_assets.processing import MAX_TRIES, asset_retry
 from media_assets.rebuilding import mark_due
@@ -99,7 +99,7 @@ class MediaAssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         media = MediaRenderer.for_request(request).asset(asset)
         context |= {
             "preview": media,
-            "preview_url": shown_url(media, PREVIEW_PIXELS) if media else None,
+            "preview_url": preview_url(media, PREVIEW_PIXELS),
             "variants": _variants(asset, media),
             "placeholder": _placeholder(asset),
             "summary": media_summary(media),

@@ -23,7 +23,7 @@ from rest_framework.request import Request
 
 from api.fingerprints import request_fingerprint
 from api.idempotency import Claim, claim_idempotency_key
-from media_assets.admin.previews import media_summary, thumbnail_column
+from media_assets.admin.previews import media_summary, preview_url, thumbnail_column
 from media_assets.admin.saving import ServiceAdmin
 from media_assets.fields import ImageUploadField
 from media_assets.imaging.facts import ACCEPTED_CONTENT_TYPES
@@ -34,6 +34,7 @@ from media_assets.uploads.attaching import complete_image, newest_images, upload
 
 FORM_KEY = "form_key"
 UPLOAD_SUFFIX = "-upload"
+PREVIEW_PIXELS = 320
 _CHOOSE_ONE = "Choose only one of these: a file, an upload, or to remove the picture."
 
 
@@ -81,6 +82,7 @@ class ImageInput(forms.ClearableFileInput):
         context = super().get_context(name, value, attrs)
         context["widget"] |= {
             "preview": self.preview,
+            "preview_url": preview_url(self.preview, PREVIEW_PIXELS),
             "summary": media_summary(self.preview),
             "read_only": self.read_only,
             "upload_name": name + UPLOAD_SUFFIX,
@@ -97,7 +99,9 @@ class ImageFormField(forms.FileField):
     def __init__(self, *, user: Any, **kwargs: Any) -> None:
         self.user = user
         limit = filesizeformat(settings.MEDIA_MAX_SIZE_BYTES)
-        super().__init__(allow_empty_file=True, help_text=f"JPEG, PNG, WebP or GIF, at most {limit}.", **kwargs)
+        super().__init__(
+            allow_empty_file=True, help_text=f"JPEG, PNG, WebP, GIF, HEIC or AVIF, at most {limit}.", **kwargs
+        )
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         try:

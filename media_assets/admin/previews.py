@@ -20,7 +20,7 @@ def thumbnail(media: dict[str, Any] | None, alt: str, size: int = THUMBNAIL_PIXE
     """A square picture of ``size`` pixels for a ``media`` object; its state where there is nothing to show yet."""
     if media is None:
         return EMPTY
-    if (url := shown_url(media, size * 2)) is None:
+    if (url := _thumbnail_url(media, size * 2)) is None:
         return format_html('<span title="{}">{}</span>', media.get("reason", ""), media["state"])
     return format_html(
         '<img src="{}" alt="{}" width="{}" height="{}" loading="lazy" decoding="async"'
@@ -52,10 +52,22 @@ def media_summary(media: dict[str, Any] | None) -> str:
     return " · ".join(part for part in known if part)
 
 
-def shown_url(media: dict[str, Any], wanted: int) -> str | None:
-    """URL of the smallest variant that is at least ``wanted`` pixels wide and high; else of the largest variant, or,
+def preview_url(media: dict[str, Any] | None, wanted: int) -> str | None:
+    """URL of the smallest variant whose longer side has at least ``wanted`` pixels, else of the picture itself."""
+    return None if media is None else _smallest(media, max, wanted, media)
+
+
+def _thumbnail_url(media: dict[str, Any], wanted: int) -> str | None:
+    """URL of the smallest variant whose shorter side has at least ``wanted`` pixels; else of the largest variant, or,
     without any, of the picture itself."""
-    variants = sorted(media["variants"], key=lambda one: int(one["width"])) or [media]
-    chosen = next((one for one in variants if min(one["width"] or 0, one["height"] or 0) >= wanted), variants[-1])
-    url: str | None = chosen["url"]
+    return _smallest(media, min, wanted, max(media["variants"], key=_width, default=media))
+
+
+def _smallest(media: dict[str, Any], side: Callable[..., int], wanted: int, otherwise: dict[str, Any]) -> str | None:
+    fitting = [one for one in media["variants"] if side(one["width"], one["height"]) >= wanted]
+    url: str | None = min(fitting, key=_width, default=otherwise)["url"]
     return url
+
+
+def _width(one: dict[str, Any]) -> int:
+    return int(one["width"])

@@ -26,18 +26,31 @@ def inspect_container(head: bytes, *, max_pixels: int) -> ImageFacts:
     name = _NAMES.get(iso_media_name(head) or "")
     if name is None:
         raise InvalidImage("unsupported_type", "This is neither a HEIC nor an AVIF picture.")
-    sizes = _sizes(head)
-    if not sizes:
+    size = _largest(head)
+    if size is None:
         raise corrupt(name, "the description of its size is missing")
-    width, height = max(sizes, key=lambda size: size[0] * size[1])
-    require_size(name, width, height, 1, max_pixels=max_pixels)
-    return ImageFacts(_content_type(name, head), "jpg", width, height)
+    require_size(name, *size, 1, max_pixels=max_pixels)
+    return ImageFacts(_content_type(name, head), "jpg", *size)
+
+
+def require_container_size(head: bytes, *, max_pixels: int) -> None:
+    """Refuse a HEIC, HEIF or AVIF whose first `HEAD_BYTES` describe more than `max_pixels`, before any decoder sees it.
+
+    One that describes itself further back passes: its decoder is told the limit as well. Raises `InvalidImage`.
+    """
+    name, size = _NAMES.get(iso_media_name(head) or ""), _largest(head)
+    if name is not None and size is not None:
+        require_size(name, *size, 1, max_pixels=max_pixels)
 
 
 def _content_type(name: str, head: bytes) -> str:
     if name == "AVIF":
         return "image/avif"
     return "image/heic" if head[8:12] in _HEIC_BRANDS else "image/heif"
+
+
+def _largest(head: bytes) -> tuple[int, int] | None:
+    return max(_sizes(head), key=lambda size: size[0] * size[1], default=None)
 
 
 def _sizes(head: bytes) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 from django.conf import settings
 
-from media_assets.tests.stored import database_url
+from media_assets.tests.stored import process_environment
 
 START_SECONDS = 60
 BROKERS = {name: os.environ[name] for name in ("REDIS_TEST_URL", "RABBITMQ_TEST_URL") if os.environ.get(name)}
@@ -25,18 +25,11 @@ class Worker:
 
     def __init__(self, log: Path, broker: str, **lines: str) -> None:
         self.log = log
-        environment = {
-            **{"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "SECRET_KEY": "x" * 50, "USE_S3": "False"},
-            **{"DATABASE_URL": database_url(), "CELERY_BROKER_URL": broker},
-            **{"MEDIA_ROOT": settings.MEDIA_ROOT, "PRIVATE_MEDIA_ROOT": settings.PRIVATE_MEDIA_ROOT},
-            "MEDIA_VARIANT_WIDTHS": ",".join(map(str, settings.MEDIA_VARIANT_WIDTHS)),
-            **lines,
-        }
         command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "prefork", "--concurrency", "2"]
         with log.open("ab") as out:
             self.process = subprocess.Popen(
                 [*command, "--loglevel", "INFO", "--without-gossip", "--without-mingle"],
-                env=environment,
+                env=process_environment(CELERY_BROKER_URL=broker, **lines),
                 cwd=settings.BASE_DIR,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -86,7 +79,7 @@ class Worker:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
-        gone, alive = psutil.wait_procs(family, timeout=10)
+        _gone, alive = psutil.wait_procs(family, timeout=10)
         assert not alive, alive
 
     def stop(self) -> None:

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 
 from media_assets.fields import ImageUploadField
@@ -26,8 +27,22 @@ def published(file: Any, *, owner: Any = None, folder: str = "pictures", visibil
     return MediaAsset.objects.get(pk=asset.pk)
 
 
-def database_url() -> str:
-    """The database of this test, for another process."""
+def process_environment(**lines: str) -> dict[str, str]:
+    """The environment of another process of this site, on this test's database, local folders and variants."""
+    return {
+        "PATH": os.environ["PATH"],
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": "x" * 50,
+        "USE_S3": "False",
+        "DATABASE_URL": _database_url(),
+        "MEDIA_ROOT": settings.MEDIA_ROOT,
+        "PRIVATE_MEDIA_ROOT": settings.PRIVATE_MEDIA_ROOT,
+        "MEDIA_VARIANT_WIDTHS": ",".join(map(str, settings.MEDIA_VARIANT_WIDTHS)),
+        **lines,
+    }
+
+
+def _database_url() -> str:
     database = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{database['NAME']}"

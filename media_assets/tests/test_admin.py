@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from artworks.models import ArtWork
 from media_assets.admin.filters import NOT_CONFIGURED
-from media_assets.admin.previews import media_summary, thumbnail
+from media_assets.admin.previews import media_summary, preview_url, thumbnail
 from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset, State
 from media_assets.services import asset_publish, stored_image
@@ -172,12 +172,22 @@ VARIANTS = [{"width": w, "height": w * 2 // 3, "url": f"https://x.test/{w}.webp"
         (MEDIA, 'src="https://x.test/big.jpg"'),
         (MEDIA, 'alt="&lt;b&gt;" width="56" height="56" loading="lazy"'),
         (MEDIA | {"variants": VARIANTS}, 'src="https://x.test/320.webp"'),
+        (MEDIA | {"variants": VARIANTS[1:2]}, 'src="https://x.test/160.webp"'),
         (MEDIA | {"url": None, "state": "processing"}, ">processing<"),
         (MEDIA | {"url": None, "state": "failed", "reason": "<no>"}, 'title="&lt;no&gt;">failed<'),
     ],
 )
 def test_a_thumbnail_is_a_picture_or_a_state(media: Any, shown: str) -> None:
     assert shown in thumbnail(media, "<b>")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"), [(160, "160.webp"), (161, "320.webp"), (640, "640.webp"), (641, "big.jpg")]
+)
+def test_a_preview_is_the_smallest_that_is_sharp(wanted: int, chosen: str) -> None:
+    assert preview_url(MEDIA | {"variants": VARIANTS}, wanted) == f"https://x.test/{chosen}"
+    assert preview_url(MEDIA, wanted) == MEDIA["url"]
+    assert preview_url(None, wanted) is None
 
 
 def test_a_summary_says_what_is_known() -> None:

@@ -22,7 +22,7 @@ from media_assets.imaging.isolation import DecodeFailed
 from media_assets.models import MediaAsset, State
 from media_assets.progress import ProgressBar
 from media_assets.storages import get_storage
-from media_assets.tests.stored import database_url, published
+from media_assets.tests.stored import process_environment, published
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WIDTHS = [16, 32]
@@ -200,15 +200,10 @@ def test_odd_numbers_are_refused(arguments: tuple[str, str]) -> None:
 @pytest.fixture
 def command(old: list[MediaAsset]) -> Any:
     """Starts ``manage.py rebuild_variants`` as a process, on this test's database and folders."""
-    lines = {
-        **{"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "SECRET_KEY": "x" * 50, "USE_S3": "False"},
-        **{"DATABASE_URL": database_url(), "MEDIA_VARIANT_WIDTHS": "16,32"},
-        **{"MEDIA_ROOT": django_settings.MEDIA_ROOT, "PRIVATE_MEDIA_ROOT": django_settings.PRIVATE_MEDIA_ROOT},
-    }
 
     def start(*arguments: str, **how: Any) -> subprocess.Popen[str]:
         words = [sys.executable, "manage.py", "rebuild_variants", *arguments]
-        return subprocess.Popen(words, env=lines, cwd=django_settings.BASE_DIR, text=True, **how)
+        return subprocess.Popen(words, env=process_environment(), cwd=django_settings.BASE_DIR, text=True, **how)
 
     return start
 

@@ -44,7 +44,7 @@ class Command(BaseCommand):
             self._report({"outdated": found}, f"{_pictures(found)} to be made.")
             return
         ids = outdated_ids(options["limit"])
-        shown = self.stderr.isatty() and not self.as_json  # type: ignore[no-untyped-call]
+        shown = self.stderr.isatty() and not self.as_json
         bar = ProgressBar(total, self.stderr if shown else None)
         if options["queue"]:
             self._hand_over(ids, bar)
