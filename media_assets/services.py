@@ -118,6 +118,8 @@ def asset_publish(asset: MediaAsset) -> None:
     asset.state, asset.published_at, asset.lease_expires_at, asset.work_due_at = state, now, None, work_due_at
     if work_due_at is not None:
         send_after_commit(asset.pk)
+        if not settings.CELERY_BROKER_URL:  # it is done then, and the answer to this very request may tell
+            transaction.on_commit(asset.refresh_from_db, robust=True)
     if asset.taken_upload is not None:
         _lock_in_order(asset.taken_together)
         _take_upload(asset.taken_upload, asset)

@@ -94,6 +94,12 @@ def test_a_picture_gets_variants_and_a_placeholder(engine: str, photo: Any) -> N
     assert sorted(asset.variant_keys) == sorted(one["key"] for one in asset.variants)
 
 
+def test_what_is_done_at_once_is_answered_at_once(engine: str, make_user: Any, client_of: Any, photo: Any) -> None:
+    answer = client_of(make_user()).post("/api/artworks/", {"title": "A", "image": photo()}, format="multipart").json()
+    assert [one["width"] for one in answer["media"]["variants"]] == [32]
+    assert answer["media"]["placeholder"]
+
+
 def test_a_small_picture_has_a_placeholder_only(engine: str, photo: Any) -> None:
     asset = published(photo(size=(20, 20)))
     assert asset.variants is None
