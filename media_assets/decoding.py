@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from media_assets.imaging import inspect_image
 from media_assets.imaging.cleaning import Cleaned, clean_image
 from media_assets.imaging.containers import HEAD_BYTES, is_converted, require_container_size
 from media_assets.imaging.isolation import run_isolated
+from media_assets.workspace import temporary_folder
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,7 @@ def clean_original(path: Path) -> Iterator[Cleaned]:
             yield clean_image(_mapped(path), max_pixels=settings.MEDIA_MAX_PIXELS)
             return
         require_container_size(head, max_pixels=settings.MEDIA_MAX_PIXELS)
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        converted = Path(folder, "converted.jpg")
+        converted = stack.enter_context(temporary_folder()) / "converted.jpg"
         said = _run("to_jpeg", source=str(path), target=str(converted), max_pixels=settings.MEDIA_MAX_PIXELS)
         cleaned = clean_image(_mapped(converted), max_pixels=settings.MEDIA_MAX_PIXELS)
         yield replace(cleaned, changed=True, had_location=bool(said.get("had_location")))
@@ -54,17 +53,19 @@ def make_variants(path: Path, widths: list[int]) -> Iterator[Made]:
     Raises InvalidImage, DecodeFailed, DecoderUnavailable.
     """
     facts = inspect_image(_mapped(path), max_pixels=settings.MEDIA_MAX_PIXELS)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         made = _run(
             "make_variants",
             source=str(path),
-            folder=folder,
+            folder=str(folder),
             widths=widths,
             content_type=facts.content_type,
             orientation=facts.orientation,
             max_pixels=settings.MEDIA_MAX_PIXELS,
         )
-        yield Made(made["variants"], made["placeholder"])
+        # Where a decoder sees another canvas (some animations) its variants would show another picture.
+        same = (made["width"], made["height"]) == (facts.width, facts.height)
+        yield Made(made["variants"] if same else [], made["placeholder"])
 
 
 def _run(job: str, **arguments: Any) -> dict[str, Any]:

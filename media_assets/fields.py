@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, cast
 from uuid import UUID
 
@@ -29,6 +28,7 @@ from media_assets.imaging.isolation import DecodeFailed, DecoderUnavailable
 from media_assets.models import Upload
 from media_assets.sources import ImageSource
 from media_assets.uploads.attaching import as_upload_id, attachable, uploads_by_id
+from media_assets.workspace import temporary_file
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +176,7 @@ def _on_disk(file: UploadedFile[Any]) -> Iterator[Path]:
     if spooled := getattr(file, "temporary_file_path", None):
         yield Path(spooled())
         return
-    with NamedTemporaryFile() as copy:
+    with temporary_file() as copy:
         for chunk in file.chunks():
             copy.write(chunk)
         copy.flush()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +30,7 @@ from media_assets.pieces import PiecesFile
 from media_assets.presets import presets, variant_key, work_due
 from media_assets.services import take_another_key
 from media_assets.storages import get_storage, is_configured
+from media_assets.workspace import temporary_file
 
 MAX_TRIES = 5
 BACKOFF_SECONDS = (10, 60, 300, 900)  # brokers take a message back that is held for half an hour
@@ -239,7 +239,7 @@ def local_copy(alias: str, key: str) -> Iterator[Path]:
             storage.stat(key)
             yield Path(storage.path(key))
             return
-        with tempfile.NamedTemporaryFile() as copy, storage.open(key) as file:
+        with temporary_file() as copy, storage.open(key) as file:
             shutil.copyfileobj(file, copy, 1024 * 1024)
             copy.flush()
             yield Path(copy.name)

@@ -202,7 +202,7 @@ def purge_discarded(asset_ids: Iterable[int]) -> int:
 def delete_objects(asset: MediaAsset) -> None:
     """Delete the asset's objects; one that was never published only where it is proven to be this asset's own."""
     storage = get_storage(asset.storage)
-    is_ours = asset.published_at is not None and not asset.raw_key
+    is_ours = asset.state == State.DISCARDED and asset.published_at is not None and not asset.raw_key
     if is_ours or storage.owns(asset.key, asset.object_id):
         storage.delete(asset.key)
     for key in asset.variant_keys or ():

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from media_assets import workspace
 from media_assets.errors import StorageUnavailable
 from media_assets.models import MediaAsset, State, Upload
 from media_assets.presets import work_due
@@ -88,12 +89,14 @@ def _purge(report: SweepReport, progress: Progress) -> None:
 
 
 def _remove_tombstones(report: SweepReport, now: datetime, progress: Progress) -> None:
-    """Forget keys whose time is over; what was never published is looked for once more, should it have come late."""
+    """Forget keys whose time is over; what may have come late, variants and what was never published, is looked for
+    once more."""
     ended = MediaAsset.objects.filter(state=State.TOMBSTONE, purge_after__lte=now)
     for ids in _batches(ended):
         for asset in ended.filter(pk__in=ids):
             try:
-                if asset.published_at is None and is_configured(asset.storage):
+                may_be_late = asset.published_at is None or asset.variant_keys or asset.raw_key
+                if may_be_late and is_configured(asset.storage):
                     delete_objects(asset)
             except StorageUnavailable:
                 report.waiting += 1
@@ -103,8 +106,9 @@ def _remove_tombstones(report: SweepReport, now: datetime, progress: Progress) -
 
 
 def _remove_leftovers(report: SweepReport, now: datetime, progress: Progress) -> None:
-    """Drop incoming files on disk whose asset is settled."""
+    """Drop incoming files on disk whose asset is settled, and what killed processes left of their work."""
     before = now - timedelta(seconds=settings.MEDIA_LEASE_SECONDS)
+    report.leftovers += workspace.clear(before - timedelta(seconds=settings.MEDIA_WORK_LEASE_SECONDS))
     unsettled = MediaAsset.objects.filter(state__in=(State.RESERVED, State.DISCARDED))
     for alias in ("local-public", "local-private"):
         storage = cast(Any, get_storage(alias))

@@ -3,6 +3,7 @@
 import io
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -288,10 +289,8 @@ def test_without_a_decoder_a_direct_upload_waits(no_decoder: list[str]) -> None:
     assert no_decoder == ["to_jpeg"]
 
 
-def test_a_phones_own_photo(settings: Any) -> None:
-    photo = PHOTOS / "phone_iphone.heic"
-    if not photo.is_file():
-        return
+@pytest.mark.parametrize("photo", sorted(PHOTOS.glob("phone_iphone.heic")), ids=lambda path: path.stem)
+def test_a_phones_own_photo(photo: Path, settings: Any) -> None:
     settings.MEDIA_VARIANT_WIDTHS = [320]
     for asset in (published(spooled("IMG_1.HEIC", photo.read_bytes())), completed(photo.read_bytes(), "image/heic")):
         assert (asset.content_type, asset.width, asset.height) == ("image/jpeg", 3024, 4032)

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +15,7 @@ from django.utils import timezone
 from PIL import Image
 
 from conftest import draw
-from media_assets import processing
+from media_assets import decoding, processing, workspace
 from media_assets.errors import ObjectMissing, StorageUnavailable
 from media_assets.imaging.isolation import DecodeFailed
 from media_assets.models import MediaAsset, State, Upload
@@ -363,3 +365,50 @@ class _Broken:
 
 
 BROKEN: Any = _Broken()
+
+
+def test_variants_that_come_after_their_picture_has_gone_are_found(
+    engine: str, photo: Any, waiting: list[int], monkeypatch: Any
+) -> None:
+    asset = published(photo(size=(80, 40)), visibility="public")
+    storage = get_storage(asset.storage)
+    create, late = type(storage).create, []
+
+    def gone_then_down(self: Any, key: str, *args: Any, **how: Any) -> Any:
+        if late:
+            raise StorageUnavailable
+        with transaction.atomic():
+            assets_discard([asset.pk])
+        late.append(key)
+        return create(self, key, *args, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(storage), "create", gone_then_down)
+        assert asset_process(asset.pk) is None
+    assert keys() == set(late)
+    sweep(now=timezone.now() + timedelta(days=9))
+    assert (keys(), MediaAsset.objects.count()) == (set(), 0)
+
+
+def test_what_a_killed_process_left_of_its_work_is_swept(db: None) -> None:
+    left, fresh = Path(workspace.folder(), "left"), Path(workspace.folder(), "fresh")
+    left.mkdir()
+    (left / "16.webp").write_bytes(b"x")
+    fresh.write_bytes(b"x")
+    os.utime(left, (0, 0))
+    try:
+        sweep()
+        assert not left.exists()
+        assert fresh.exists()
+    finally:
+        fresh.unlink()
+
+
+def test_variants_of_another_canvas_are_not_shown(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "a.gif"
+    path.write_bytes(draw("GIF"))
+    monkeypatch.setattr(
+        decoding, "run_isolated", lambda *a, **k: {"width": 32, "height": 48, "variants": [{}], "placeholder": "x"}
+    )
+    with decoding.make_variants(path, [32]) as made:
+        assert (made.variants, made.placeholder) == ([], "x")

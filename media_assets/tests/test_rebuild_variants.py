@@ -220,15 +220,15 @@ def test_an_ended_run_is_taken_up_by_the_next(
     old: list[MediaAsset], photo: Any, settings: Any, command: Any, sent: int
 ) -> None:
     settings.MEDIA_VARIANT_WIDTHS = []
-    for number in range(20):
-        published(photo(f"more-{number}.jpg"))
+    for number in range(60):  # more than a second of work
+        published(photo(f"more-{number}.jpg", size=(1600, 1200)))
     settings.MEDIA_VARIANT_WIDTHS = WIDTHS
     process = command("--jobs", "2", stdout=subprocess.PIPE)
     wait_for(lambda: made() >= 2)
     process.send_signal(sent)
     out = process.communicate(timeout=60)[0]
     done = made()
-    assert 2 <= done < 24
+    assert 2 <= done < 64
     if sent == signal.SIGINT:  # the pictures under way are finished first
         assert (process.returncode, f"{done} pictures made. Interrupted" in out) == (130, True)
         assert not MediaAsset.objects.exclude(work_due_at=None).exists()
@@ -236,10 +236,10 @@ def test_an_ended_run_is_taken_up_by_the_next(
         assert process.returncode == -signal.SIGKILL
         MediaAsset.objects.update(work_due_at=None)  # as when the leases of those under way are over
     before = {asset.pk: asset.updated_at for asset in MediaAsset.objects.filter(variants_of="v1:16,32")}
-    assert run() == (0, {"made": 24 - done, "failed": 0, "taken": 0, "interrupted": False})
-    assert made() == 24
+    assert run() == (0, {"made": 64 - done, "failed": 0, "taken": 0, "interrupted": False})
+    assert made() == 64
     assert before == {pk: MediaAsset.objects.get(pk=pk).updated_at for pk in before}
-    assert len(list(get_storage("local-public").list_objects("variants/"))) == 48
+    assert len(list(get_storage("local-public").list_objects("variants/"))) == 128
 
 
 def test_a_terminal_sees_a_bar(command: Any) -> None:
