@@ -15,6 +15,7 @@ from rest_framework.exceptions import ValidationError
 
 from api.errors import ServiceUnavailable
 from conftest import draw
+from media_assets import workspace
 from media_assets.errors import UploadRejected
 from media_assets.fields import ImageUploadField
 from media_assets.imaging import InvalidImage
@@ -208,7 +209,7 @@ def test_no_temporary_file_stays_behind(received: Any, monkeypatch: Any, tmp_pat
         except ValidationError:
             assert len(data) == 900
         file.close()
-    assert list(tmp_path.iterdir()) == []
+    assert [path for path in tmp_path.rglob("*") if not path.name.startswith(workspace.NAME)] == []
 
 
 # --- direct uploads ---------------------------------------------------------------------------------------------------
