@@ -203,9 +203,15 @@ def command(old: list[MediaAsset]) -> Any:
 
     def start(*arguments: str, **how: Any) -> subprocess.Popen[str]:
         words = [sys.executable, "manage.py", "rebuild_variants", *arguments]
-        return subprocess.Popen(words, env=process_environment(), cwd=django_settings.BASE_DIR, text=True, **how)
+        where = {"env": process_environment(), "cwd": django_settings.BASE_DIR}
+        return subprocess.Popen(words, **where, text=True, preexec_fn=_heed_interrupts, **how)
 
     return start
+
+
+def _heed_interrupts() -> None:
+    """Where the tests themselves run in the background they ignore SIGINT, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(condition: Any, seconds: float = 60) -> None:
