@@ -19,10 +19,13 @@ from rest_framework.test import APIClient
 
 @pytest.fixture(autouse=True)
 def _clean_media() -> Iterator[None]:
-    """Every test begins with empty media folders and an empty cache."""
+    """Every test begins with empty folders and an empty cache."""
+    from media_assets import workspace
+
+    workspace.NAME = f"vitrine-work-tests-{os.getpid()}"  # runs beside each other, and a site, do not meet
     cache.clear()
     yield
-    for root in (settings.MEDIA_ROOT, settings.PRIVATE_MEDIA_ROOT):
+    for root in (settings.MEDIA_ROOT, settings.PRIVATE_MEDIA_ROOT, workspace.location()):
         if Path(root).is_dir():
             shutil.rmtree(root)
 

@@ -69,7 +69,7 @@ class ImageUploadField(serializers.FileField):
             reason = failure.reason.rstrip(". ")
             message = f"The picture cannot be decoded: {reason}. Save it as JPEG and send that."
             raise serializers.ValidationError(message, code="corrupt") from None
-        except DecoderUnavailable as error:
+        except (DecoderUnavailable, OSError) as error:
             logger.exception("A picture could not be decoded")
             raise ServiceUnavailable("Pictures cannot be decoded at the moment.", "decoder_unavailable") from error
         return data

@@ -14,7 +14,7 @@ NAME = "vitrine-work"
 
 def folder() -> str:
     """The folder, made where it is not there, for this user alone. Raises OSError."""
-    path = _path()
+    path = location()
     path.mkdir(mode=0o700, exist_ok=True)
     found = path.lstat()
     if path.is_symlink() or found.st_uid != os.getuid():
@@ -40,7 +40,7 @@ def clear(before: datetime) -> int:
     """Delete what has not been touched since ``before``; how many."""
     cleared = 0
     with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(_path()):
+        for entry in os.scandir(location()):
             with contextlib.suppress(OSError):  # gone, or another sweep is at it
                 if entry.stat(follow_symlinks=False).st_mtime < before.timestamp():
                     _delete(Path(entry.path))
@@ -48,7 +48,8 @@ def clear(before: datetime) -> int:
     return cleared
 
 
-def _path() -> Path:
+def location() -> Path:
+    """Where the folder is."""
     return Path(tempfile.gettempdir(), f"{NAME}-{os.getuid()}")
 
 
