@@ -11,7 +11,7 @@ from typing import Any, ParamSpec
 from django.conf import settings
 from rest_framework.exceptions import APIException, ValidationError
 
-from api.errors import error_body
+from api.errors import Conflict, error_body
 from media_assets.models import MediaAsset, State
 from media_assets.signing.urls import url_maker
 from media_assets.storages import is_configured
@@ -58,6 +58,14 @@ def file_url(asset: MediaAsset | None, expires_in: int | None = None) -> tuple[s
     else:
         url, ends_at = maker.exact(asset.key, now=now, expires_in=expires_in)
     return absolute(url), None if ends_at is None else ends_at - int(now)
+
+
+def require_readable(asset: MediaAsset) -> None:
+    """Raise Conflict (``image_processing``, ``image_failed``) where the picture is not delivered, or not yet."""
+    if asset.state == State.PROCESSING:
+        raise Conflict("The image is still being processed.", "image_processing", retry_after=5)
+    if asset.state == State.FAILED:
+        raise Conflict("The image cannot be delivered.", "image_failed")
 
 
 def absolute(url: str) -> str:

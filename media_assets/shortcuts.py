@@ -14,7 +14,7 @@ from django.utils import timezone
 from rest_framework.exceptions import NotFound
 
 from api.errors import Conflict, RequestRefused
-from media_assets.answers import Answer, absolute, answering, file_url, time_text
+from media_assets.answers import Answer, absolute, answering, file_url, require_readable, time_text
 from media_assets.errors import StorageUnavailable, UploadRejected
 from media_assets.models import MediaAsset, Upload
 from media_assets.signing.sigv4 import EXPIRY_MAX_SECONDS
@@ -100,6 +100,7 @@ def get_upload_file_url(upload_id: Any, presigned: bool = True, expiration: int 
         message = f"expiration: Write a whole number of seconds, 1 to {EXPIRY_MAX_SECONDS}."
         raise RequestRefused(message, "invalid_expiration")
     asset = _file_of(_found(upload_id, owner))
+    require_readable(asset)
     url, expires_in = file_url(asset, expiration if presigned else None)
     if url is None:
         raise StorageUnavailable

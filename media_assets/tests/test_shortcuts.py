@@ -302,3 +302,18 @@ def test_faults_of_the_program_are_raised() -> None:
         get_direct_upload_form_data("a.jpg")  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         delete_upload()  # type: ignore[call-arg]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("state", "code"), [("processing", "image_processing"), ("failed", "image_failed")])
+def test_a_picture_that_is_not_delivered_says_why(state: str, code: str) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    from conftest import draw
+    from media_assets.models import MediaAsset
+    from media_assets.tests.uploads import complete_upload
+
+    upload = complete_upload(SimpleUploadedFile("a.jpg", draw(), "image/jpeg"), owner=None)
+    MediaAsset.objects.update(state=state)
+    answer = get_upload_file_url(upload.upload_id)
+    assert (answer["success"], answer["code"]) == (False, code)

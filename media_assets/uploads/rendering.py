@@ -10,9 +10,9 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from api.errors import Conflict
-from media_assets.answers import file_url
+from media_assets.answers import file_url, require_readable
 from media_assets.errors import StorageUnavailable
-from media_assets.models import LIVE_STATES, MediaAsset, State, Upload
+from media_assets.models import LIVE_STATES, MediaAsset, Upload
 from media_assets.rendering import MediaRenderer, base_url
 from media_assets.storages.contract import DirectForm
 from media_assets.uploads.models import UploadQuerySet
@@ -99,10 +99,7 @@ def upload_url(upload: Upload, request: Request, expires_in: int | None) -> Row:
     asset = live_asset(upload)
     if asset is None:
         raise NotFound("The file of this upload was deleted with what had taken it.", "file_deleted")
-    if asset.state == State.PROCESSING:
-        raise Conflict("The image is still being processed.", "image_processing", retry_after=5)
-    if asset.state == State.FAILED:
-        raise Conflict("The image cannot be delivered.", "image_failed")
+    require_readable(asset)
     url, lives = file_url(asset, expires_in)
     if url is None:
         raise StorageUnavailable
