@@ -30,6 +30,7 @@ MODULES = {
     "form": "local_form",
     "direct": "direct_uploads",
     "paging": "paging",
+    "audit": "audit",
 }
 WITHOUT_DATABASE = ("signing", "cleaning", "variants")
 ROOT = Path(__file__).resolve().parent.parent

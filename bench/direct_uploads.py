@@ -25,6 +25,7 @@ from bench.table import Row
 from bench.timing import Samples, rounds, settle
 from bench.worker_memory import peak_bytes
 from bench.wsgi_requests import Answer, request
+from conftest import free_port
 
 TURNS = 25
 COMPLETED = {"50 KB": 50_000, "50 MB": 50_000_000}
@@ -143,9 +144,7 @@ def _store() -> Iterator[dict[str, str]]:
             "AWS_SECRET_ACCESS_KEY": os.environ["S3_TEST_SECRET_KEY"],
         }
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     moto = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

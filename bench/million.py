@@ -30,6 +30,7 @@ def fill(count: int, author: User) -> None:
         "object_id": UUID[vendor],
         "owner_id": str(author.pk),
         "storage": "'local-public'",
+        "copy_storage": "''",
         "key": "'artworks/mountain_landscape_' || n || '.jpg'",
         "visibility": "'public'",
         "state": "'ready'",

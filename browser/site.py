@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
+
+from conftest import free_port
 
 PROJECT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
@@ -54,7 +55,7 @@ def prepare(folder: Path) -> dict[str, str]:
 def running(engine: str, shared: dict[str, str], folder: Path, **lines: str) -> Iterator[Site]:
     """A site on ``engine``, stopped at the end; ``lines`` are put into its environment."""
     shutil.copy(shared["DATABASE_URL"].removeprefix("sqlite:///"), folder / "site.sqlite3")
-    port = _free_port()
+    port = free_port()
     environment = {
         **shared,
         "DATABASE_URL": f"sqlite:///{folder}/site.sqlite3",
@@ -151,9 +152,3 @@ def _bucket(origin: str) -> Iterator[tuple[Any, str, dict[str, str]]]:
             for item in page.get("Contents", ()):
                 client.delete_object(Bucket=name, Key=item["Key"])
         client.delete_bucket(Bucket=name)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -15,6 +15,7 @@ from media_assets.imaging import inspect_image
 from media_assets.imaging.cleaning import Cleaned, clean_image
 from media_assets.imaging.containers import HEAD_BYTES, is_converted, require_container_size
 from media_assets.imaging.isolation import run_isolated
+from media_assets.metrics import timed_job
 from media_assets.workspace import temporary_folder
 
 
@@ -29,21 +30,27 @@ class Made:
 
 @contextlib.contextmanager
 def clean_original(path: Path) -> Iterator[Cleaned]:
-    """The picture at this path as it may be delivered: without metadata, HEIC and AVIF as JPEG.
+    """The picture at this path as it may be delivered: without metadata, HEIC and AVIF as JPEG, a WebP upright.
 
     Its pieces are good within the context. Raises InvalidImage, DecodeFailed, DecoderUnavailable.
     """
     with contextlib.ExitStack() as stack:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        if not is_converted(head):
-            yield clean_image(_mapped(path), max_pixels=settings.MEDIA_MAX_PIXELS)
-            return
-        require_container_size(head, max_pixels=settings.MEDIA_MAX_PIXELS)
-        converted = stack.enter_context(temporary_folder()) / "converted.jpg"
-        said = _run("to_jpeg", source=str(path), target=str(converted), max_pixels=settings.MEDIA_MAX_PIXELS)
-        cleaned = clean_image(_mapped(converted), max_pixels=settings.MEDIA_MAX_PIXELS)
-        yield replace(cleaned, changed=True, had_location=bool(said.get("had_location")))
+        limit = settings.MEDIA_MAX_PIXELS
+        if is_converted(head):
+            require_container_size(head, max_pixels=limit)
+            job, had_location = "to_jpeg", None
+        else:
+            cleaned = clean_image(_mapped(path), max_pixels=limit)
+            if not cleaned.facts.is_shown_turned:
+                yield cleaned
+                return
+            job, had_location = "turn_webp", cleaned.had_location
+        made = stack.enter_context(temporary_folder()) / "made"
+        said = _run(job, source=str(path), target=str(made), max_pixels=limit)
+        cleaned = clean_image(_mapped(made), max_pixels=limit)
+        yield replace(cleaned, changed=True, had_location=bool(said.get("had_location", had_location)))
 
 
 @contextlib.contextmanager
@@ -69,6 +76,10 @@ def make_variants(path: Path, widths: list[int]) -> Iterator[Made]:
 
 
 def _run(job: str, **arguments: Any) -> dict[str, Any]:
+    return timed_job(job)(_run_isolated)(job, arguments)
+
+
+def _run_isolated(job: str, arguments: dict[str, Any]) -> dict[str, Any]:
     seconds = settings.MEDIA_DECODE_SECONDS
     limits = {"memory_bytes": settings.MEDIA_DECODE_MEMORY_BYTES, "cpu_seconds": seconds}
     return run_isolated(job, arguments, timeout=2 * seconds, **limits)

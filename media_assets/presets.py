@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import QuerySet
 
-from media_assets.models import MediaAsset
+from media_assets.models import MediaAsset, State
 
 VARIANT_VERSION = "v1"  # of encoder and settings; another one makes all variants anew, under other keys
 VARIANTS = "variants"
@@ -36,5 +36,5 @@ def asset_id_of(key: str) -> int | None:
 
 
 def work_due(now: datetime) -> QuerySet[MediaAsset]:
-    """The assets that wait for a worker."""
-    return MediaAsset.objects.filter(work_due_at__lte=now)
+    """The assets that wait for a worker; what was discarded before one came waits for nothing any more."""
+    return MediaAsset.objects.filter(work_due_at__lte=now, state__in=(State.PROCESSING, State.READY))

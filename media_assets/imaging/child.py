@@ -293,6 +293,13 @@ def to_jpeg(**arguments: Any) -> dict[str, Any]:
     return job(**arguments)
 
 
+def turn_webp(**arguments: Any) -> dict[str, Any]:
+    """See `conversion.turn_webp`."""
+    from .conversion import turn_webp as job
+
+    return job(**arguments)
+
+
 def prepare() -> None:
     """Load what most jobs need."""
     from . import variants
@@ -300,7 +307,7 @@ def prepare() -> None:
     variants.prepare()
 
 
-JOBS: dict[str, Job] = {"make_variants": make_variants, "to_jpeg": to_jpeg}
+JOBS: dict[str, Job] = {"make_variants": make_variants, "to_jpeg": to_jpeg, "turn_webp": turn_webp}
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
-"""HEIC, HEIF and AVIF become JPEG, which everything shows. Runs in a child process only (`isolation.py`)."""
+"""Pictures that browsers do not show as they are meant: HEIC, HEIF and AVIF become JPEG, a WebP that lies on its side
+is turned. Runs in a child process only (`isolation.py`)."""
 
 import contextlib
+import mmap
 import struct
 import warnings
 from pathlib import Path
@@ -10,6 +12,7 @@ from PIL import AvifImagePlugin, ExifTags, Image, ImageFile, ImageOps, Unidentif
 
 from .facts import MAX_FRAMES
 from .refusal import PictureRefused
+from .webp import is_lossless
 
 # Beyond 90 files grow much faster than anybody sees a difference; the decoded picture was lossy already.
 QUALITY = 90
@@ -42,6 +45,24 @@ def to_jpeg(source: str, target: str, *, max_pixels: int) -> dict[str, Any]:
     size = Path(target).stat().st_size
     facts = {"width": upright.width, "height": upright.height, "size": size, "content_type": "image/jpeg"}
     return {**facts, "had_location": had_location}
+
+
+def turn_webp(source: str, target: str, *, max_pixels: int) -> dict[str, Any]:
+    """Write the still WebP at `source` to `target` upright, lossless where it was, with its colour profile and no other
+    metadata. Raises `PictureRefused`."""
+    _prepare(max_pixels)
+    try:
+        with warnings.catch_warnings(), Image.open(source, formats=("WEBP",)) as picture:
+            _require_small(picture, max_pixels)
+            picture.load()
+            upright = ImageOps.exif_transpose(picture)
+            profile = picture.info.get("icc_profile")
+    except _DECODER_ERRORS as error:
+        raise PictureRefused(f"The decoder says: {str(error)[:200]}") from error
+    with Path(source).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        lossless = is_lossless(data)
+    upright.save(target, "WEBP", quality=QUALITY, lossless=lossless, exact=True, icc_profile=profile or b"", exif=b"")
+    return {"width": upright.width, "height": upright.height}
 
 
 def _prepare(max_pixels: int) -> None:

@@ -36,6 +36,11 @@ class ImageFacts:
     orientation: int = 1
     has_alpha: bool = False
 
+    @property
+    def is_shown_turned(self) -> bool:
+        """Whether browsers show it as stored although it says otherwise: they turn all formats but WebP."""
+        return self.content_type == "image/webp" and self.orientation != 1 and self.frames == 1
+
 
 class Part(NamedTuple):
     """A segment, chunk or block of a file: its mark as it stands in the file, and where it starts and ends.

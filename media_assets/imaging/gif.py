@@ -6,6 +6,7 @@ some encoders leave.
 """
 
 import struct
+from typing import NamedTuple
 
 from .facts import ImageFacts, Part, corrupt, require_size, truncated
 
@@ -23,6 +24,15 @@ _IMAGE_DESCRIPTOR = struct.Struct("<HHHHB")
 _MAX_START_BITS = 11
 
 
+class Box(NamedTuple):
+    """A rectangle of the canvas, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
 def inspect_gif(view: memoryview, *, max_pixels: int, parts: list[Part] | None = None) -> ImageFacts:
     """Facts about the GIF in `view`, which begins with GIF87a or GIF89a. Raises `InvalidImage`.
 
@@ -34,6 +44,14 @@ def inspect_gif(view: memoryview, *, max_pixels: int, parts: list[Part] | None =
         return _walk(view, max_pixels, [] if parts is None else parts)
     except (IndexError, struct.error):
         raise truncated(NAME) from None
+
+
+def first_frame(view: memoryview, *, max_pixels: int) -> tuple[ImageFacts, Box]:
+    """Facts about the GIF in `view`, and where on its canvas the first frame lies. Raises `InvalidImage`."""
+    parts: list[Part] = []
+    facts = inspect_gif(view, max_pixels=max_pixels, parts=parts)
+    start = next(part.start for part in parts if part.kind == b",")
+    return facts, Box(*_IMAGE_DESCRIPTOR.unpack_from(view, start + 1)[:4])
 
 
 def _walk(view: memoryview, max_pixels: int, parts: list[Part]) -> ImageFacts:

@@ -15,7 +15,8 @@ os.environ.setdefault("VIPS_BLOCK_UNTRUSTED", "1")
 
 import pyvips
 
-from .facts import MAX_FRAMES, upright_size
+from .facts import MAX_FRAMES, ImageFacts, InvalidImage, upright_size
+from .gif import Box, first_frame
 from .refusal import PictureRefused
 from .thumbhash import thumbhash
 
@@ -54,7 +55,8 @@ def make_variants(
 
     `widths` are pixels of the upright picture; those not below its own width are left out, and those whose height
     WebP cannot hold: the original serves there. `orientation` is the Exif value, 1 to 8; what the file says itself
-    is not looked at. Of an animation the first frame counts. Colours are converted to sRGB; no metadata is kept.
+    is not looked at. Of an animation the first frame counts, on the whole canvas: where it does not reach, the picture
+    is transparent. Colours are converted to sRGB; no metadata is kept.
 
     Answers `width` and `height` (upright), `placeholder` (ThumbHash, base64), and `variants`, largest first: each with
     `path`, `width`, `height`, `content_type` and `size` in bytes. Raises `PictureRefused`.
@@ -66,6 +68,8 @@ def make_variants(
         return _make(source, Path(folder), widths, loader, orientation, max_pixels)
     except pyvips.Error as error:
         raise PictureRefused(_reason(error)) from error
+    except InvalidImage as error:
+        raise PictureRefused(error.message) from error
 
 
 def _make(
@@ -76,6 +80,8 @@ def _make(
         raise PictureRefused(f"It has {header.width} by {header.height} pixels; at most {max_pixels} are decoded.")
     if header.get_n_pages() > MAX_FRAMES:
         raise PictureRefused(f"It has {header.get_n_pages()} frames; at most {MAX_FRAMES} are accepted.")
+    if loader == "gifload":
+        header = _on_canvas(header, *first_frame(memoryview(Path(source).read_bytes()), max_pixels=max_pixels))
     upright = upright_size(header.width, header.height, orientation)
     sizes = wanted_sizes(upright, widths)
     first, *others = sizes or [_fitting(upright, PLACEHOLDER_SIDE)]
@@ -111,10 +117,24 @@ def _load(loader: str, source: str, **options: Any) -> Any:
     return getattr(pyvips.Image, loader)(source, access="sequential", fail_on="error", **options)
 
 
+def _on_canvas(image: Any, facts: ImageFacts, frame: Box) -> Any:
+    """The first frame of a GIF on its canvas, transparent around it, as browsers show it.
+
+    libvips leaves black there, and where it distrusts the size of the canvas (640 by 480 and other sizes of screens,
+    sides over 2048 pixels), its canvas ends with the first frame.
+    """
+    if (frame.width, frame.height) == (facts.width, facts.height):
+        return image
+    image = image.crop(*frame)
+    if not image.hasalpha():
+        image = image.addalpha()
+    return image.embed(frame.left, frame.top, facts.width, facts.height)
+
+
 def _first(loader: str, source: str, header: Any, size: tuple[int, int], orientation: int) -> Any:
     """Decode, as small as the decoder can make it, to `size` (as stored, not yet upright), in sRGB; then upright."""
-    image = _load(loader, source, **_shrinking(loader, header.width / size[0]))
-    image = _eight_bits(image)
+    smaller = _shrinking(loader, header.width / size[0])
+    image = _eight_bits(_load(loader, source, **smaller) if smaller else header)
     profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else b""
     image = _in_srgb(_resized(image, size), profile).copy_memory()
     if orientation == 1:

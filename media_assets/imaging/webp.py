@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .exif import read_orientation
-from .facts import ImageFacts, Part, corrupt, require_size, truncated, upright_size
+from .facts import Buffer, ImageFacts, Part, corrupt, require_size, truncated, upright_size
 
 NAME = "WebP"
 
@@ -69,6 +69,16 @@ def inspect_webp_through(window: Window, size: int, *, max_pixels: int, parts: l
 def is_animated(head: memoryview) -> bool:
     """Whether the first bytes of a WebP announce an animation, whose frames lie anywhere in the file."""
     return bytes(head[_RIFF_HEAD_BYTES:16]) == b"VP8X" and len(head) > 20 and bool(head[20] & _ANIMATION_FLAG)
+
+
+def is_lossless(data: Buffer) -> bool:
+    """Whether a still WebP, which a walk has been through, is of the lossless kind."""
+    position, kind = _RIFF_HEAD_BYTES, b""
+    with memoryview(data) as view:
+        while kind not in _BITSTREAMS:
+            kind, start, end = read_chunk(view, position, len(view))
+            position = end + (end - start) % 2
+    return kind == b"VP8L"
 
 
 def bytes_needed(view: memoryview, index: int) -> int:

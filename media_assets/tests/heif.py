@@ -10,6 +10,15 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 MAKER = "A phone's maker"
 ON_ITS_SIDE = 6  # Exif: turn it clockwise to see it upright
 RED, BLUE = (200, 30, 30), (30, 30, 200)
+STORED = {  # by Exif orientation: how an upright picture is turned to lie in the file (Exif 2.32, 4.6.4 A)
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 
 
 def scene(size: tuple[int, int] = (64, 96)) -> Image.Image:

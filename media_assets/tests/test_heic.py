@@ -2,14 +2,10 @@
 
 import io
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from django.core.files.base import ContentFile
-from django.core.files.uploadedfile import InMemoryUploadedFile, TemporaryUploadedFile
 from PIL import Image
 from rest_framework.exceptions import ValidationError
 
@@ -25,36 +21,15 @@ from media_assets.models import MediaAsset, State, Upload
 from media_assets.storages import get_storage
 from media_assets.tests.heif import MAKER, PROFILE, avif, heic, looks_upright
 from media_assets.tests.pictures import PHOTOS
-from media_assets.tests.stored import published
-from media_assets.uploads.services import upload_complete, upload_create
+from media_assets.tests.receiving import in_memory, refusal_of_field, spooled
+from media_assets.tests.stored import original, published
+from media_assets.tests.uploads import staged_upload
+from media_assets.uploads.services import upload_complete
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 KINDS = [("image/heic", heic), ("image/avif", avif)]
 VIDEO = struct.pack(">I4s4sI4s", 20, b"ftyp", b"isom", 0, b"mp42") + bytes(500)
-
-
-def in_memory(name: str, data: bytes) -> Any:
-    return InMemoryUploadedFile(io.BytesIO(data), "image", name, "text/plain", len(data), None)
-
-
-def spooled(name: str, data: bytes) -> Any:
-    file = TemporaryUploadedFile(name, "text/plain", len(data), None)
-    file.write(data)
-    file.seek(0)
-    return file
-
-
-@pytest.fixture(params=[in_memory, spooled])
-def received(request: Any) -> Callable[[str, bytes], Any]:
-    return request.param
-
-
-@pytest.fixture(params=["local", "s3"])
-def engine(request: Any, s3_site: Any) -> str:
-    if request.param == "s3":
-        s3_site()
-    return str(request.param)
 
 
 @pytest.fixture
@@ -70,30 +45,9 @@ def no_decoder(monkeypatch: Any) -> list[str]:
     return asked
 
 
-def refusal(file: Any) -> tuple[str, str]:
-    with pytest.raises(ValidationError) as refused:
-        ImageUploadField().run_validation(file)
-    [detail] = refused.value.detail
-    return detail.code, str(detail)
-
-
-def content(asset: MediaAsset) -> bytes:
-    with get_storage(asset.storage).open(asset.key) as file:
-        return file.read()
-
-
-def staged(data: bytes, content_type: str, name: str = "IMG_1.HEIC") -> Upload:
-    """A pending upload whose bytes have come."""
-    upload = upload_create(owner=None, original_filename=name, content_type=content_type)
-    get_storage(upload.storage).create(
-        upload.staging_key, ContentFile(data), content_type=content_type, object_id=uuid4()
-    )
-    return upload
-
-
 def completed(data: bytes, content_type: str) -> MediaAsset:
     """The asset of a direct upload, as it is once nothing is due any more."""
-    upload = upload_complete(staged(data, content_type))
+    upload = upload_complete(staged_upload(None, data, "IMG_1.HEIC", content_type))
     return MediaAsset.objects.get(pk=upload.asset_id)
 
 
@@ -103,7 +57,7 @@ def assert_clean(asset: MediaAsset, *, gps: bool = True) -> None:
     assert (asset.content_type, asset.location_removed) == ("image/jpeg", gps)
     assert asset.key.endswith(".jpg")
     assert (asset.width, asset.height) == (64, 96)
-    data = content(asset)
+    data = original(asset)
     assert len(data) == asset.size
     assert looks_upright(data)
     assert MAKER.encode() not in data
@@ -144,7 +98,7 @@ def test_variants_are_upright_and_as_large_as_they_say(engine: str, settings: An
 def test_a_transparent_avif_stands_on_white() -> None:
     out = io.BytesIO()
     Image.new("RGBA", (64, 64), (0, 0, 0, 0)).save(out, "AVIF")
-    with Image.open(io.BytesIO(content(published(in_memory("a.avif", out.getvalue()))))) as picture:
+    with Image.open(io.BytesIO(original(published(in_memory("a.avif", out.getvalue()))))) as picture:
         assert (picture.mode, picture.getpixel((9, 9))) == ("RGB", (255, 255, 255))
 
 
@@ -152,7 +106,7 @@ def test_a_transparent_avif_stands_on_white() -> None:
 @pytest.mark.parametrize("part", [0.3, 0.9])
 def test_a_cut_one_is_refused_in_a_sentence(received: Any, make: Any, part: float) -> None:
     data = make()
-    code, message = refusal(received("a.heic", data[: int(len(data) * part)]))
+    code, message = refusal_of_field(received("a.heic", data[: int(len(data) * part)]))
     assert code == "corrupt"
     assert message.startswith("The picture cannot be decoded: ")
     assert message.endswith(". Save it as JPEG and send that.")
@@ -164,7 +118,7 @@ def test_the_pixel_limit_holds_before_anything_is_decoded(
     received: Any, make: Any, settings: Any, no_decoder: list[str]
 ) -> None:
     settings.MEDIA_MAX_PIXELS = 64 * 96 - 1
-    code, message = refusal(received("a.heic", make()))
+    code, message = refusal_of_field(received("a.heic", make()))
     assert (code, no_decoder) == ("too_many_pixels", [])
     assert "at most 6 143 pixels are accepted" in message
 
@@ -184,13 +138,13 @@ def told_smaller(data: bytes) -> bytes:
 
 def test_a_heic_larger_than_it_says_is_refused_by_its_decoder(settings: Any) -> None:
     settings.MEDIA_MAX_PIXELS = 1_000
-    assert refusal(in_memory("a.heic", told_smaller(heic(turned=False))))[0] == "corrupt"
+    assert refusal_of_field(in_memory("a.heic", told_smaller(heic(turned=False))))[0] == "corrupt"
 
 
 def test_an_avif_larger_than_it_says_becomes_as_small_as_that(settings: Any) -> None:
     settings.MEDIA_MAX_PIXELS = 1_000
     asset = published(in_memory("a.avif", told_smaller(avif(turned=False))))
-    assert Image.open(io.BytesIO(content(asset))).size == (asset.width, asset.height) == (10, 10)
+    assert Image.open(io.BytesIO(original(asset))).size == (asset.width, asset.height) == (10, 10)
 
 
 def test_without_a_decoder_it_is_nobodys_picture_that_is_wrong(received: Any, no_decoder: list[str]) -> None:
@@ -240,7 +194,7 @@ def test_a_direct_upload_becomes_a_clean_jpeg(engine: str, declared: str, make: 
     ],
 )
 def test_another_type_than_declared_is_refused(engine: str, declared: str, data: bytes) -> None:
-    upload = staged(data, declared)
+    upload = staged_upload(None, data, "IMG_1.HEIC", declared)
     with pytest.raises(UploadRejected) as refused:
         upload_complete(upload)
     assert (refused.value.status_code, refused.value.get_codes()) == (422, "type_mismatch")
@@ -252,7 +206,7 @@ def test_another_type_than_declared_is_refused(engine: str, declared: str, data:
 
 def test_a_video_is_no_photo() -> None:
     with pytest.raises(UploadRejected) as refused:
-        upload_complete(staged(VIDEO, "image/heic"))
+        upload_complete(staged_upload(None, VIDEO, "IMG_1.HEIC", "image/heic"))
     assert refused.value.status_code == 422
 
 
@@ -260,7 +214,7 @@ def test_a_video_is_no_photo() -> None:
 def test_a_photo_is_no_video(make: Any, settings: Any) -> None:
     settings.UPLOAD_ALLOWED_CONTENT_TYPES = ["video/mp4"]
     with pytest.raises(UploadRejected) as refused:
-        upload_complete(staged(make(), "video/mp4"))
+        upload_complete(staged_upload(None, make(), "IMG_1.HEIC", "video/mp4"))
     assert refused.value.get_codes() == "type_mismatch"
 
 
@@ -270,7 +224,7 @@ def test_too_many_pixels_are_refused_at_completion(
 ) -> None:
     settings.MEDIA_MAX_PIXELS = 64 * 96 - 1
     with pytest.raises(UploadRejected) as refused:
-        upload_complete(staged(make(), declared))
+        upload_complete(staged_upload(None, make(), "IMG_1.HEIC", declared))
     assert (refused.value.get_codes(), no_decoder) == ("too_many_pixels", [])
 
 
@@ -296,7 +250,7 @@ def test_a_phones_own_photo(photo: Path, settings: Any) -> None:
     for asset in (published(spooled("IMG_1.HEIC", photo.read_bytes())), completed(photo.read_bytes(), "image/heic")):
         assert (asset.content_type, asset.width, asset.height) == ("image/jpeg", 3024, 4032)
         assert [(one["width"], one["height"]) for one in asset.variants] == [(320, 427)]
-        assert len(Image.open(io.BytesIO(content(asset))).info["icc_profile"]) == 548
+        assert len(Image.open(io.BytesIO(original(asset))).info["icc_profile"]) == 548
 
 
 # --- what is known before they are decoded ----------------------------------------------------------------------------

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
+from PIL import Image, ImageChops, ImageCms, ImageOps
 
 from media_assets.imaging.isolation import ROOT, DecodeFailed, run_isolated
-from media_assets.imaging.refusal import PictureRefused
 from media_assets.imaging.thumbhash import thumbhash
 from media_assets.imaging.variants import is_srgb, make_variants, wanted_sizes
+from media_assets.tests.made import difference, made_of, only_variant, refusal_of_variants
 from media_assets.tests.pictures import PHOTOS, animated, drawn, encoded
 
 LIMITS = {"timeout": 20.0, "memory_bytes": 256 * 1024 * 1024, "cpu_seconds": 20}
@@ -34,39 +34,8 @@ def _scene(mode: str = "RGB", size: tuple[int, int] = (480, 320)) -> Image.Image
     return picture.convert(mode)
 
 
-def _made(folder: Path, data: bytes, content_type: str, widths: list[int], orientation: int = 1) -> dict[str, Any]:
-    source = folder / "source"
-    source.write_bytes(data)
-    return make_variants(str(source), str(folder), widths, content_type=content_type, orientation=orientation)
-
-
-def _only(folder: Path, data: bytes, content_type: str, width: int = 120, orientation: int = 1) -> Image.Image:
-    [variant] = _made(folder, data, content_type, [width], orientation)["variants"]
-    with Image.open(variant["path"], formats=["WEBP"]) as picture:
-        picture.load()
-    assert picture.size == (variant["width"], variant["height"])
-    assert not {"exif", "icc_profile", "xmp"} & set(picture.info)
-    return picture
-
-
-def _difference(one: Image.Image, other: Image.Image) -> float:
-    """Mean difference of the channels, 0 to 255, once both have one size."""
-    mode = "RGBA" if "A" in other.mode else "RGB"
-    smaller = other.convert(mode).resize(one.size, Image.Resampling.LANCZOS)
-    return max(ImageStat.Stat(ImageChops.difference(one.convert(mode), smaller)).mean)
-
-
-def _refusal(folder: Path, data: bytes, content_type: str, **options: Any) -> str:
-    source = folder / "source"
-    source.write_bytes(data)
-    with pytest.raises(PictureRefused) as caught:
-        make_variants(str(source), str(folder), [40], content_type=content_type, orientation=1, **options)
-    assert str(folder) not in str(caught.value)
-    return str(caught.value)
-
-
 def test_variants_say_what_they_are(tmp_path: Path) -> None:
-    made = _made(tmp_path, encoded(_scene(), "JPEG"), "image/jpeg", [100, 300, 480, 1600, 100])
+    made = made_of(tmp_path, encoded(_scene(), "JPEG"), "image/jpeg", [100, 300, 480, 1600, 100])
 
     assert (made["width"], made["height"]) == (480, 320)
     assert [(entry["width"], entry["height"]) for entry in made["variants"]] == [(300, 200), (100, 67)]
@@ -93,7 +62,7 @@ def test_wanted_sizes(size: tuple[int, int], widths: list[int], wanted: list[tup
 
 
 def test_a_picture_narrower_than_every_preset_has_a_placeholder_only(tmp_path: Path) -> None:
-    made = _made(tmp_path, encoded(_scene(size=(60, 40)), "PNG"), "image/png", [320])
+    made = made_of(tmp_path, encoded(_scene(size=(60, 40)), "PNG"), "image/png", [320])
 
     assert made["variants"] == []
     assert 5 < len(base64.b64decode(made["placeholder"], validate=True)) <= 25
@@ -108,12 +77,12 @@ def test_variants_are_upright(orientation: int, size: tuple[int, int], tmp_path:
     data = encoded(stored, "JPEG", exif=exif, quality=95)
 
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-    made = _made(tmp_path, data, "image/jpeg", [120], orientation)
+    made = made_of(tmp_path, data, "image/jpeg", [120], orientation)
 
     assert (made["width"], made["height"]) == upright.size
     with Image.open(made["variants"][0]["path"]) as variant:
         assert variant.width == 120
-        assert _difference(variant, upright) < 4
+        assert difference(variant, upright) < 4
 
 
 @pytest.mark.parametrize("file_format, content_type", [("JPEG", "image/jpeg"), ("PNG", "image/png")])
@@ -123,19 +92,19 @@ def test_kinds_of_pixels(mode: str, file_format: str, content_type: str, tmp_pat
         mode = "CMYK"
     picture = _scene(mode)
 
-    variant = _only(tmp_path, encoded(picture, file_format), content_type)
+    variant = only_variant(tmp_path, encoded(picture, file_format), content_type)
 
-    assert _difference(variant, picture.convert("RGB")) < 6
+    assert difference(variant, picture.convert("RGB")) < 6
 
 
 @pytest.mark.parametrize("mode", ["P", "LA", "RGBA"])
 def test_kinds_of_pixels_of_png_with_palette_and_transparency(mode: str, tmp_path: Path) -> None:
     picture = _scene("RGB").quantize(64) if mode == "P" else _scene(mode)
 
-    variant = _only(tmp_path, encoded(picture, "PNG"), "image/png")
+    variant = only_variant(tmp_path, encoded(picture, "PNG"), "image/png")
 
     assert ("A" in variant.mode) is (mode != "P")
-    assert _difference(variant, picture.convert("RGB" if mode == "P" else "RGBA")) < 8
+    assert difference(variant, picture.convert("RGB" if mode == "P" else "RGBA")) < 8
 
 
 def _png_16_bits(samples: bytes, width: int, height: int, colour_type: int) -> bytes:
@@ -156,9 +125,9 @@ def test_sixteen_bits_a_channel(mode: str, colour_type: int, tmp_path: Path) -> 
     picture = _scene(mode, (240, 160))
     samples = b"".join(bytes((value, value)) for value in picture.tobytes())
 
-    variant = _only(tmp_path, _png_16_bits(samples, 240, 160, colour_type), "image/png")
+    variant = only_variant(tmp_path, _png_16_bits(samples, 240, 160, colour_type), "image/png")
 
-    assert _difference(variant, picture) < 6
+    assert difference(variant, picture) < 6
 
 
 @pytest.mark.parametrize("file_format, content_type", [("PNG", "image/png"), ("WEBP", "image/webp")])
@@ -167,7 +136,7 @@ def test_transparency_is_kept_and_bleeds_no_colour(file_format: str, content_typ
     picture.paste((200, 0, 0, 255), (100, 100, 300, 300))
     options = {"lossless": True, "exact": True} if file_format == "WEBP" else {}
 
-    variant = _only(tmp_path, encoded(picture, file_format, **options), content_type).convert("RGBA")
+    variant = only_variant(tmp_path, encoded(picture, file_format, **options), content_type).convert("RGBA")
 
     assert variant.getpixel((2, 2))[3] == 0
     on_white = Image.alpha_composite(Image.new("RGBA", variant.size, "white"), variant)
@@ -181,10 +150,10 @@ def test_an_animation_gives_its_first_frame(file_format: str, content_type: str,
     first, second = Image.new("RGB", (200, 100), (220, 20, 20)), Image.new("RGB", (200, 100), (20, 20, 220))
     data = encoded(first, file_format, save_all=True, append_images=[second], duration=50)
 
-    variant = _only(tmp_path, data, content_type, 100)
+    variant = only_variant(tmp_path, data, content_type, 100)
 
     assert getattr(variant, "n_frames", 1) == 1
-    assert _difference(variant, first) < 8
+    assert difference(variant, first) < 8
 
 
 def _wide_profile() -> bytes:
@@ -200,21 +169,21 @@ def test_colours_are_converted_by_the_embedded_profile(tmp_path: Path) -> None:
     assert not is_srgb(profile)
     red = Image.new("RGB", (200, 100), (230, 30, 30))
 
-    variant = _only(tmp_path, encoded(red, "PNG", icc_profile=profile), "image/png", 100)
+    variant = only_variant(tmp_path, encoded(red, "PNG", icc_profile=profile), "image/png", 100)
 
     expected = ImageCms.profileToProfile(
         red, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), renderingIntent=1
     )
-    assert _difference(variant, expected) < 8
-    assert _difference(variant, red) > 50
+    assert difference(variant, expected) < 8
+    assert difference(variant, red) > 50
 
 
 def test_an_srgb_profile_and_a_broken_one_change_nothing(tmp_path: Path) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert is_srgb(srgb)
     for profile in (srgb, b"no profile at all" * 20):
-        variant = _only(tmp_path, encoded(_scene(), "JPEG", icc_profile=profile), "image/jpeg")
-        assert _difference(variant, _scene()) < 5
+        variant = only_variant(tmp_path, encoded(_scene(), "JPEG", icc_profile=profile), "image/jpeg")
+        assert difference(variant, _scene()) < 5
 
 
 def test_is_srgb_reads_no_further_than_the_profile() -> None:
@@ -227,24 +196,24 @@ def test_is_srgb_reads_no_further_than_the_profile() -> None:
 def test_damage_is_refused(file_format: str, content_type: str, tmp_path: Path) -> None:
     data = encoded(drawn(size=(200, 150)), file_format)
 
-    assert _refusal(tmp_path, data[: len(data) // 2], content_type).startswith("The decoder says: ")
-    assert _refusal(tmp_path, b"", content_type)
+    assert refusal_of_variants(tmp_path, data[: len(data) // 2], content_type).startswith("The decoder says: ")
+    assert refusal_of_variants(tmp_path, b"", content_type)
 
 
 def test_other_decoders_cannot_be_reached(tmp_path: Path) -> None:
     picture = drawn(size=(200, 150))
     for data in (encoded(picture, "TIFF"), encoded(picture, "BMP"), b"<svg xmlns='http://www.w3.org/2000/svg'/>"):
-        assert _refusal(tmp_path, data, "image/png")
-    assert "no decoder" in _refusal(tmp_path, encoded(picture, "TIFF"), "image/tiff")
+        assert refusal_of_variants(tmp_path, data, "image/png")
+    assert "no decoder" in refusal_of_variants(tmp_path, encoded(picture, "TIFF"), "image/tiff")
 
 
 def test_too_many_pixels_are_refused(tmp_path: Path) -> None:
-    assert "at most 10000" in _refusal(tmp_path, encoded(_scene(), "PNG"), "image/png", max_pixels=10_000)
+    assert "at most 10000" in refusal_of_variants(tmp_path, encoded(_scene(), "PNG"), "image/png", max_pixels=10_000)
 
 
 def test_too_many_frames_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("media_assets.imaging.variants.MAX_FRAMES", 2)
-    assert "3 frames" in _refusal(tmp_path, animated("WEBP", 3), "image/webp")
+    assert "3 frames" in refusal_of_variants(tmp_path, animated("WEBP", 3), "image/webp")
 
 
 # The answers of the reference implementation (js/thumbhash.js) for `_pattern`.
@@ -285,7 +254,7 @@ def test_thumbhash_of_anything_else_is_an_error(width: int, height: int, length:
 def test_the_placeholder_shows_the_picture(tmp_path: Path) -> None:
     """Fed with 32 pixels it says what 100 pixels say: no part of it moves by more than one step."""
     picture = _scene(size=(1200, 900))
-    placeholder = base64.b64decode(_made(tmp_path, encoded(picture, "PNG"), "image/png", [320])["placeholder"])
+    placeholder = base64.b64decode(made_of(tmp_path, encoded(picture, "PNG"), "image/png", [320])["placeholder"])
 
     large = picture.convert("RGBA").resize((100, 75), Image.Resampling.LANCZOS)
     expected = thumbhash(100, 75, large.tobytes())
@@ -317,7 +286,7 @@ def test_avif_becomes_an_upright_jpeg(orientation: int, tmp_path: Path) -> None:
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
     assert (upright.width > upright.height) is (orientation < 5)
     assert picture.size == upright.size
-    assert _difference(picture, upright) < 4
+    assert difference(picture, upright) < 4
 
 
 def test_avif_keeps_its_profile_and_loses_its_transparency(tmp_path: Path) -> None:
