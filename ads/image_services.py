@@ -90,9 +90,11 @@ def ad_save(
     added: Sequence[NewImage] = (),
     changed: Mapping[int, ImageChanges] | None = None,
     removed: Collection[int] = (),
+    claim: Claim | None = None,
 ) -> list[AdImage]:
-    """Everything that one form says of an ad and its images (``changed``, ``removed``: by id), or nothing of it; the
-    new images. Raises what ``image_add`` raises, NotFound also for an image that was deleted meanwhile."""
+    """Everything that one form says of an ad and its images (``changed``, ``removed``: by id) and its ``claim``
+    completed, or nothing of it; the new images. Raises what ``image_add`` raises, NotFound also for an image that was
+    deleted meanwhile."""
     if not (changes or added or changed or removed):
         return []
     files = [new["image"] for new in added]
@@ -104,6 +106,8 @@ def ad_save(
             if not current.images.filter(pk=pk).update(**values):
                 raise NotFound
         ad_write(current, changes)
+        if claim is not None:
+            claim.complete(ad.pk)
         return [
             _add(current, asset, new.get("alt_text", ""), new.get("order"))
             for asset, new in zip(assets, added, strict=True)

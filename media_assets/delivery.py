@@ -27,6 +27,7 @@ from api.errors import ServiceUnavailable, as_api_exception, error_body
 from media_assets.byte_ranges import partial_response
 from media_assets.errors import ObjectMissing
 from media_assets.keys import is_safe_key
+from media_assets.metrics import counted_delivery
 from media_assets.models import MediaAsset, State, Visibility
 from media_assets.presets import asset_id_of
 from media_assets.signing.local import Verdict
@@ -37,6 +38,7 @@ LOCAL_PREFIX = "local-"
 MIN_REDIRECT_SECONDS = 1
 MAX_REDIRECT_SECONDS = 604_800  # the longest life of a presigned URL
 _CACHED_STATUSES = (200, 206, 304)
+_OUR_CONDITIONS = ("If-Match", "If-Unmodified-Since")  # nginx would compare them once more, with the file on disk
 _REFUSALS = {
     Verdict.FORGED: ("invalid_signature", "This link is not valid. Ask for a new one."),
     Verdict.EXPIRED: ("expired_signature", "This link has expired. Ask for a new one."),
@@ -61,12 +63,14 @@ def _media_view(view: View) -> View:
     return answer
 
 
+@counted_delivery("public")
 @_media_view
 def public_media(request: HttpRequest, key: str) -> HttpResponseBase:
     """``GET /media/<key>``: a public file; 404 for anything else."""
-    return _deliver(request, _delivered(key, Visibility.PUBLIC), settings.MEDIA_CACHE_MAX_AGE_SECONDS)
+    return _deliver_key(request, key, Visibility.PUBLIC, settings.MEDIA_CACHE_MAX_AGE_SECONDS)
 
 
+@counted_delivery("private")
 @_media_view
 def private_media(request: HttpRequest, key: str) -> HttpResponseBase:
     """``GET /media/private/<key>?expires=…&signature=…``: 403 for a forged, foreign or expired signature."""
@@ -76,7 +80,7 @@ def private_media(request: HttpRequest, key: str) -> HttpResponseBase:
         code, detail = _REFUSALS[verdict]
         return JsonResponse({"detail": detail, "code": code}, status=403, headers={"Cache-Control": "no-store"})
     remaining = int(int(expires) - now)
-    return _deliver(request, _delivered(key, Visibility.PRIVATE), remaining)
+    return _deliver_key(request, key, Visibility.PRIVATE, remaining)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,18 @@ class Delivered:
     size: int  # bytes
     etag: str
     filename: str
+
+
+def _deliver_key(request: HttpRequest, key: str, visibility: str, remaining: int) -> HttpResponseBase:
+    """The object at this key. A file that is moved between the look at its row and at its bytes is looked for again."""
+    found = _delivered(key, visibility)
+    try:
+        return _deliver(request, found, remaining)
+    except ObjectMissing:
+        again = _delivered(key, visibility)
+        if again.asset.storage == found.asset.storage:
+            raise Http404 from None
+        return _deliver(request, again, remaining)
 
 
 def _delivered(key: str, visibility: str) -> Delivered:
@@ -124,7 +140,10 @@ def _variant(assets: QuerySet[MediaAsset], key: str) -> Delivered | None:
 
 
 def _deliver(request: HttpRequest, found: Delivered, remaining: int) -> HttpResponseBase:
-    """The file, or a redirect to where it has moved. ``remaining``: seconds that this URL may still be cached."""
+    """The file, or a redirect to where it has moved. ``remaining``: seconds that this URL may still be cached.
+
+    Raises ObjectMissing.
+    """
     asset, etag = found.asset, found.etag
     max_age = max(0, min(settings.MEDIA_CACHE_MAX_AGE_SECONDS, remaining))
     if not asset.storage.startswith(LOCAL_PREFIX):
@@ -149,13 +168,11 @@ def _content(request: HttpRequest, found: Delivered) -> HttpResponseBase:
     asset = found.asset
     kind = "attachment" if asset.width is None else "inline"  # only pictures that were looked into are shown
     headers = {"Content-Disposition": f"{kind}; filename*=UTF-8''{quote(found.filename, safe='')}"}
-    if prefix := settings.MEDIA_X_ACCEL_PREFIX:
+    prefix = settings.MEDIA_X_ACCEL_PREFIX
+    if prefix and not any(name in request.headers for name in _OUR_CONDITIONS):
         target = f"{prefix.rstrip('/')}/{asset.visibility}/{quote(found.key)}"
         return HttpResponse(content_type=found.content_type, headers={**headers, "X-Accel-Redirect": target})
-    try:
-        file = get_storage(asset.storage).open(found.key)
-    except ObjectMissing:
-        raise Http404 from None
+    file = get_storage(asset.storage).open(found.key)
     return partial_response(
         request, file, size=found.size, etag=found.etag, content_type=found.content_type, headers=headers
     )

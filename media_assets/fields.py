@@ -25,6 +25,7 @@ from media_assets.imaging import InvalidImage
 from media_assets.imaging.cleaning import Cleaned, clean_image
 from media_assets.imaging.containers import HEAD_BYTES, is_converted
 from media_assets.imaging.isolation import DecodeFailed, DecoderUnavailable
+from media_assets.metrics import APPLICATION, refusals_counted
 from media_assets.models import Upload
 from media_assets.sources import ImageSource
 from media_assets.uploads.attaching import as_upload_id, attachable, uploads_by_id
@@ -56,6 +57,11 @@ class ImageUploadField(serializers.FileField):
             return attachable(next(iter(found.values()), None))
         if not isinstance(data, UploadedFile):
             self.fail("not_a_file")
+        with refusals_counted(APPLICATION):
+            return self._checked(data)
+
+    def _checked(self, data: UploadedFile[Any]) -> UploadedFile[Any]:
+        """The file with ``cleaned``. Raises ValidationError, ServiceUnavailable."""
         limit = settings.MEDIA_MAX_SIZE_BYTES
         if data.size is not None and data.size > limit:
             self.fail("too_large", size=data.size, limit=limit)
@@ -151,15 +157,25 @@ def is_blank(value: Any) -> bool:
 def clean_upload(file: UploadedFile[Any]) -> Cleaned:
     """An uploaded picture as it may be delivered, checked by a walk over its structure, not copied.
 
-    HEIC and AVIF are decoded, in another process. Raises InvalidImage, DecodeFailed, DecoderUnavailable.
+    HEIC and AVIF are decoded, in another process, and so is a WebP that lies on its side. Raises InvalidImage,
+    DecodeFailed, DecoderUnavailable.
     """
-    limit = settings.MEDIA_MAX_PIXELS
     if not file.size:
-        return clean_image(b"", max_pixels=limit)
+        return clean_image(b"", max_pixels=settings.MEDIA_MAX_PIXELS)
     file.seek(0)
     if is_converted(file.read(HEAD_BYTES)):
-        with _on_disk(file) as path, clean_original(path) as cleaned:
-            return cleaned
+        return _decoded(file)
+    cleaned = _walked(file)
+    return _decoded(file) if cleaned.facts.is_shown_turned else cleaned
+
+
+def _decoded(file: UploadedFile[Any]) -> Cleaned:
+    with _on_disk(file) as path, clean_original(path) as cleaned:
+        return cleaned
+
+
+def _walked(file: UploadedFile[Any]) -> Cleaned:
+    limit = settings.MEDIA_MAX_PIXELS
     if spooled := getattr(file, "temporary_file_path", None):
         # Not closed by hand: an error's traceback may still hold views of the map. It goes with its last reference.
         with Path(spooled()).open("rb") as on_disk:

@@ -56,6 +56,11 @@ class MediaAsset(models.Model):
     )
     object_id = models.UUIDField(default=uuid.uuid4, editable=False, help_text="Marks the object as this asset's own.")
     storage = models.CharField(max_length=32, help_text="Alias in STORAGES where the object lives.")
+    copy_storage = models.CharField(
+        max_length=32,
+        blank=True,
+        help_text="Where its objects may lie too: it is moved there, or was moved from there.",
+    )
     key = models.CharField(max_length=512, unique=True, help_text="Name of the object, below its storage's location.")
     visibility = models.CharField(max_length=8, choices=Visibility.choices)
     state = models.CharField(max_length=12, choices=State.choices, default=State.RESERVED)
@@ -99,6 +104,8 @@ class MediaAsset(models.Model):
             models.Index(fields=["lease_expires_at"], name="media_reserved_lease", condition=Q(state=State.RESERVED)),
             models.Index(fields=["work_due_at"], name="media_work_due", condition=Q(work_due_at__isnull=False)),
             models.Index(fields=["id"], name="media_discarded", condition=Q(state=State.DISCARDED)),
+            models.Index(fields=["id"], name="media_failed", condition=Q(state=State.FAILED)),
+            models.Index(fields=["created_at"], name="media_created"),
             models.Index(fields=["purge_after"], name="media_tombstone_purge", condition=Q(state=State.TOMBSTONE)),
         ]
         constraints = [

@@ -25,10 +25,11 @@ from media_assets.decoding import clean_original, make_variants
 from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
 from media_assets.imaging import InvalidImage
 from media_assets.imaging.isolation import DecodeFailed, DecoderUnavailable
+from media_assets.metrics import timed_job
 from media_assets.models import MediaAsset, State
 from media_assets.pieces import PiecesFile
 from media_assets.presets import presets, variant_key, work_due
-from media_assets.services import take_another_key
+from media_assets.services import ADOPTED, private_alias, take_another_key
 from media_assets.storages import get_storage, is_configured
 from media_assets.workspace import temporary_file
 
@@ -76,12 +77,13 @@ class _TakenAway(Exception):
 def _claim(asset_id: int) -> MediaAsset | None:
     now = timezone.now()
     lease = now + timedelta(seconds=settings.MEDIA_WORK_LEASE_SECONDS)
-    due = work_due(now).filter(pk=asset_id, state__in=(State.PROCESSING, State.READY))
+    due = work_due(now).filter(pk=asset_id)
     if not due.update(work_due_at=lease, work_tries=F("work_tries") + 1):
         return None
     return MediaAsset.objects.filter(pk=asset_id, work_due_at=lease).first()
 
 
+@timed_job("asset")
 def _process(asset: MediaAsset) -> None:
     with contextlib.suppress(_TakenAway):
         if asset.state == State.PROCESSING:
@@ -94,7 +96,10 @@ def _process(asset: MediaAsset) -> None:
 def _write(asset: MediaAsset, **values: Any) -> None:
     """Write these columns while the lease is ours. Raises _TakenAway."""
     ours = MediaAsset.objects.filter(
-        pk=asset.pk, work_due_at=asset.work_due_at, state__in=(State.PROCESSING, State.READY)
+        pk=asset.pk,
+        storage=asset.storage,  # it may be moved meanwhile
+        work_due_at=asset.work_due_at,
+        state__in=(State.PROCESSING, State.READY),
     )
     if not ours.update(**values, updated_at=timezone.now()):
         raise _TakenAway
@@ -120,12 +125,20 @@ def _clean(asset: MediaAsset) -> None:
     try:
         _write(asset, location_removed=found["location_removed"])  # which the clean one does not tell any more
         raw.delete(asset.raw_key)
+        _delete_raw_copy(asset)
         _write(asset, **found, state=State.READY, raw_key="", raw_storage="")
     except _TakenAway:
         _drop_if_ours(asset)
         raise
     raw.settle(asset.object_id)
     get_storage(asset.storage).settle(asset.object_id)
+
+
+def _delete_raw_copy(asset: MediaAsset) -> None:
+    """Of one that was moved, or was to be, before it is cleaned."""
+    alias = private_alias(asset.copy_storage)
+    if asset.copy_storage and is_configured(alias):
+        get_storage(alias).delete(asset.raw_key)
 
 
 @contextlib.contextmanager
@@ -151,7 +164,10 @@ def _store(asset: MediaAsset, content: File[bytes], content_type: str) -> None:
         try:
             return storage.create(asset.key, content, content_type=content_type, object_id=asset.object_id)
         except KeyTaken:
-            take_another_key(asset)
+            if asset.raw_key.startswith(ADOPTED):  # no stranger's: what was adopted there, metadata and all
+                storage.delete(asset.key)
+            else:
+                take_another_key(asset)
     raise StorageUnavailable
 
 
@@ -186,13 +202,17 @@ def _make_variants(asset: MediaAsset) -> None:
     except _TakenAway:
         _drop_variants_if_gone(asset, [*wanted.values()])
         raise
+    copies = [get_storage(asset.copy_storage)] if asset.copy_storage and is_configured(asset.copy_storage) else []
     for key in obsolete:
-        storage.delete(key)
+        for place in (storage, *copies):
+            place.delete(key)
     _write(asset, variant_keys=sorted(there) or None)
 
 
 def _drop_variants_if_gone(asset: MediaAsset, keys: list[str]) -> None:
-    if MediaAsset.objects.filter(pk=asset.pk, state__in=(State.PROCESSING, State.READY)).exists():
+    """Variants written for an asset that was discarded meanwhile, or was moved and knows this place no more."""
+    row = MediaAsset.objects.filter(pk=asset.pk, state__in=(State.PROCESSING, State.READY)).first()
+    if row is not None and asset.storage in (row.storage, row.copy_storage):
         return
     storage = get_storage(asset.storage)
     for key in keys:

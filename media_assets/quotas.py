@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.template.defaultfilters import filesizeformat
@@ -12,17 +13,29 @@ from django.utils import timezone
 from api.errors import Conflict
 from media_assets.models import LIVE_STATES, MediaAsset, State, Upload
 
+_COUNTED = (*LIVE_STATES, State.RESERVED)
+
 
 def stored_bytes(owner: Any) -> int:
-    """The bytes of everything of this user's that is stored, or being stored just now."""
-    counted = MediaAsset.objects.filter(owner=owner, state__in=(*LIVE_STATES, State.RESERVED))
-    return counted.aggregate(total=Sum("size"))["total"] or 0
+    """The bytes of everything of this user's that is stored, or being stored just now.
+
+    Written out: every upload asks, and the ORM takes longer to write the statement than the database to answer it.
+    """
+    states = ", ".join(["%s"] * len(_COUNTED))
+    query = f"SELECT SUM(size) FROM {MediaAsset._meta.db_table} WHERE owner_id = %s AND state IN ({states})"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(query, [owner.pk, *_COUNTED])
+        [[total]] = cursor.fetchall()
+    return int(total or 0)
 
 
-def require_quota(owner: Any, size: int) -> None:
-    """Raise Conflict where ``size`` more bytes do not fit."""
+def require_quota(owner: Any, size: int, *, is_reserved: bool = False) -> None:
+    """Raise Conflict where ``size`` more bytes do not fit; ``is_reserved``: they are counted already.
+
+    Asked before and after the reservation: of files that come at once, none that does not fit stays.
+    """
     if settings.UPLOAD_QUOTA_BYTES and owner is not None:
-        _require_room(stored_bytes(owner), size)
+        _require_room(stored_bytes(owner) - (size if is_reserved else 0), size)
 
 
 def room_for_upload(owner: Any, size: int | None) -> int:

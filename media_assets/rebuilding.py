@@ -2,17 +2,15 @@
 
 import enum
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from media_assets.models import MediaAsset, State
+from media_assets.parallel import for_each
 from media_assets.presets import presets
 from media_assets.processing import asset_process
 
@@ -58,32 +56,18 @@ def rebuild_all(ids: Iterator[int], *, jobs: int, progress: Callable[[], None]) 
 
     Ctrl-C ends it after the pictures that are under way.
     """
-    report, lock, stop = RebuildReport(), threading.Lock(), threading.Event()
+    report = RebuildReport()
 
-    def following() -> int | None:
-        with lock:
-            return None if stop.is_set() else next(ids, None)
+    def work(asset_id: int) -> Callable[[], None]:
+        outcome = rebuild(asset_id)
 
-    def work() -> None:
-        try:
-            while (asset_id := following()) is not None:
-                outcome = rebuild(asset_id)
-                with lock:
-                    report.counts[outcome] += 1
-                    progress()
-        finally:
-            stop.set()  # reached the end, or a failure that ends the others too
-            connection.close()
+        def done() -> None:
+            report.counts[outcome] += 1
+            progress()
 
-    with ThreadPoolExecutor(jobs) as pool:
-        working = [pool.submit(work) for _ in range(jobs)]
-        try:
-            wait(working)
-        except KeyboardInterrupt:
-            stop.set()
-            report.interrupted = True
-    for one in working:
-        one.result()
+        return done
+
+    report.interrupted = for_each(ids, work, jobs=jobs)
     return report
 
 

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from media_assets.errors import KeyTaken, ReservationLost, StorageUnavailable, upload_attached
 from media_assets.keys import display_filename, key_candidates
+from media_assets.metrics import counted_upload
 from media_assets.models import MediaAsset, State, Upload, Visibility
 from media_assets.presets import is_work_due
 from media_assets.quotas import require_quota
@@ -30,6 +31,7 @@ from media_assets.uploads.models import KEPT
 
 MAX_KEY_TRIES = 100
 RAW = "raw"  # folder of originals that are not clean yet, private in every mode
+ADOPTED = f"{RAW}/adopted"  # of those that still lie at their assets' own keys as well
 # How long a key stays taken after its object is gone: while a cache or an old signed URL (7 days at most) could show
 # it. Nobody ever had the URL of an unpublished one; its key waits only for a write that may still arrive.
 PUBLISHED_TOMBSTONE = timedelta(days=8)
@@ -64,6 +66,7 @@ def stored_images(files: Sequence[ImageSource], **how: Any) -> Iterator[list[Med
 
 
 @contextlib.contextmanager
+@counted_upload
 def stored(
     source: Source,
     *,
@@ -88,14 +91,18 @@ def stored(
     alias = alias or active_alias(visibility)
     asset = _reserve(source, owner=owner, folder=folder, visibility=visibility, rename=rename, alias=alias)
     try:
+        if source.upload is None:
+            require_quota(owner, source.size, is_reserved=True)
         _store(asset, source)
+        _note_changes(asset, source)
         source.close()
         yield asset
     except BaseException as error:
         abandon(asset, now=not isinstance(error, StorageUnavailable))
         raise
-    with contextlib.suppress(StorageUnavailable):  # the sweeper does it later
-        get_storage(asset.raw_storage or asset.storage).settle(asset.object_id)
+    if not asset.raw_key:  # else who cleans it does, and may be at it
+        with contextlib.suppress(StorageUnavailable):  # the sweeper does it later
+            get_storage(asset.storage).settle(asset.object_id)
 
 
 def asset_publish(asset: MediaAsset) -> None:
@@ -183,8 +190,8 @@ def purge_discarded(asset_ids: Iterable[int]) -> int:
     discarded = MediaAsset.objects.filter(state=State.DISCARDED)
     purged: list[int] = []
     for asset in discarded.filter(pk__in=list(asset_ids)):
-        if not is_configured(asset.storage):
-            continue
+        if not all(is_configured(alias) for alias in _aliases(asset)):
+            continue  # until it is again: its objects must not be forgotten
         try:
             delete_objects(asset)
         except StorageUnavailable:
@@ -199,10 +206,15 @@ def purge_discarded(asset_ids: Iterable[int]) -> int:
     return len(purged)
 
 
+def _aliases(asset: MediaAsset) -> list[str]:
+    """Everywhere that an object of it may lie."""
+    return [alias for alias in (asset.storage, asset.copy_storage, asset.raw_storage if asset.raw_key else "") if alias]
+
+
 def delete_objects(asset: MediaAsset) -> None:
     """Delete the asset's objects; one that was never published only where it is proven to be this asset's own."""
     storage = get_storage(asset.storage)
-    is_ours = asset.state == State.DISCARDED and asset.published_at is not None and not asset.raw_key
+    is_ours = asset.state == State.DISCARDED and asset.published_at is not None and lies_at_its_key(asset)
     if is_ours or storage.owns(asset.key, asset.object_id):
         storage.delete(asset.key)
     for key in asset.variant_keys or ():
@@ -211,6 +223,36 @@ def delete_objects(asset: MediaAsset) -> None:
     if asset.raw_key and is_configured(asset.raw_storage):
         get_storage(asset.raw_storage).delete(asset.raw_key)
         get_storage(asset.raw_storage).settle(asset.object_id)
+    if asset.copy_storage:
+        delete_copies(asset)
+
+
+def delete_copies(asset: MediaAsset) -> None:
+    """Delete the objects of a moved asset that lie in its ``copy_storage``: only there is nothing lost."""
+    if is_configured(asset.copy_storage):
+        copies = get_storage(asset.copy_storage)
+        for key in object_keys(asset):
+            if key != asset.key or lies_at_its_key(asset) or copies.owns(key, asset.object_id):
+                copies.delete(key)
+        copies.settle(asset.object_id)
+    raw_copies = private_alias(asset.copy_storage)
+    if asset.raw_key and is_configured(raw_copies):
+        get_storage(raw_copies).delete(asset.raw_key)
+
+
+def lies_at_its_key(asset: MediaAsset) -> bool:
+    """Whether its own object does; else a raw one waits to be cleaned, and there may be a stranger's."""
+    return not asset.raw_key or asset.raw_key.startswith(f"{ADOPTED}/")
+
+
+def private_alias(alias: str) -> str:
+    """The private storage of the same engine."""
+    return f"{alias.partition('-')[0]}-{Visibility.PRIVATE}"
+
+
+def object_keys(asset: MediaAsset) -> list[str]:
+    """Every key below the asset's storage where an object of it may lie."""
+    return [asset.key, *(asset.variant_keys or ())]
 
 
 def _reserve(
@@ -233,7 +275,7 @@ def _reserve(
     )
     asset.taken_upload = source.upload
     if source.is_raw:
-        asset.raw_storage = f"{alias.partition('-')[0]}-{Visibility.PRIVATE}"
+        asset.raw_storage = private_alias(alias)
         asset.raw_key = f"{RAW}/{asset.object_id}"
     _take_key(asset, key_candidates(folder, rename(source.key_name)))
     return asset
@@ -278,6 +320,17 @@ def _store(asset: MediaAsset, source: Source) -> None:
         except KeyTaken:
             take_another_key(asset)
     raise StorageUnavailable
+
+
+def _note_changes(asset: MediaAsset, source: Source) -> None:
+    """What a copy was made of may have been cleaned meanwhile: other bytes, which do not tell any more what they
+    lost."""
+    found = {"size": source.size, "sha256": source.sha256, "location_removed": source.location_removed}
+    changed = {name: value for name, value in found.items() if getattr(asset, name) != value}
+    if changed:
+        MediaAsset.objects.filter(pk=asset.pk).update(**changed)
+        for name, value in changed.items():
+            setattr(asset, name, value)
 
 
 def take_another_key(asset: MediaAsset) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -16,11 +17,13 @@ from api.fingerprints import file_sha256
 from media_assets.errors import ObjectMissing, upload_attached
 from media_assets.imaging.cleaning import Cleaned
 from media_assets.keys import object_filename
+from media_assets.metrics import DIRECT
 from media_assets.models import Upload
 from media_assets.pieces import PiecesFile
 from media_assets.storages import get_storage
 from media_assets.storages.contract import MediaStorage, ObjectStat
 
+LOOKS = 3
 logger = logging.getLogger(__name__)
 
 ImageSource: TypeAlias = "UploadedFile[Any] | Upload"
@@ -106,6 +109,7 @@ class ReceivedFile:
 class StoredObject:
     """An object in a private storage, to be copied within it, as it was when it had this ETag."""
 
+    way = DIRECT  # of its coming in, for the metrics
     storage: MediaStorage
     stat: ObjectStat
     filename: str
@@ -138,7 +142,10 @@ class StoredObject:
 
 
 class CompleteUpload:
-    """A complete upload: its object is copied within the storage, or read where new files go to another engine."""
+    """A complete upload: its object is copied within the storage, or read where new files go to another engine.
+
+    One that is cleaned while it is copied is copied clean, to where a worker would clean it: that changes nothing.
+    """
 
     def __init__(self, upload: Upload) -> None:
         asset = upload.asset
@@ -152,19 +159,41 @@ class CompleteUpload:
         self.width, self.height = asset.width, asset.height
         self.is_raw = bool(asset.raw_key)
         self.location_removed = asset.location_removed
-        self._from = (asset.raw_storage, asset.raw_key) if self.is_raw else (asset.storage, asset.key)
+        self._from = _place(asset)
 
     def write(self, storage: MediaStorage, key: str, object_id: UUID) -> None:
-        try:
-            self._copy(storage, key, object_id)
-        except ObjectMissing:  # another request attached or deleted it meanwhile
-            if not Upload.objects.attachable().filter(pk=self.upload.pk).exists():
-                raise upload_attached() from None
-            if self.is_raw:  # cleaned meanwhile
-                message = "This upload is just being processed. Try again in a moment."
-                raise Conflict(message, "upload_changed", retry_after=1) from None
-            logger.error("The object of upload %s is gone from %s.", self.upload.upload_id, self._asset.storage)
-            raise Conflict("The uploaded file is lost. Upload it again.", "upload_lost") from None
+        for _ in range(LOOKS):
+            try:
+                return self._copy(storage, key, object_id)
+            except ObjectMissing:
+                if not self._look_again():
+                    break
+        raise self._refusal()
+
+    def _look_again(self) -> bool:
+        """Whether its file lies elsewhere by now: it was cleaned, or moved to another storage, meanwhile."""
+        for _ in range(LOOKS):  # the last step of cleaning may come between two of ours
+            now = type(self._asset)._default_manager.live().filter(pk=self._asset.pk).first()
+            if now is None:
+                return False
+            place = _place(now)
+            size, sha256 = now.size, now.sha256
+            with contextlib.suppress(ObjectMissing):
+                if now.raw_key and get_storage(now.storage).owns(now.key, now.object_id):
+                    size, sha256 = get_storage(now.storage).stat(now.key).size, ""
+                    place = (now.storage, now.key)  # clean already; the row is just being written
+            if place != self._from:
+                self._from, self.location_removed = place, now.location_removed
+                self.size, self.sha256 = size, sha256
+                return True
+        return False
+
+    def _refusal(self) -> Conflict:
+        """Why there is no object: another request attached or deleted it meanwhile; or it is lost."""
+        if not Upload.objects.attachable().filter(pk=self.upload.pk).exists():
+            return upload_attached()
+        logger.error("The object of upload %s is gone from %s.", self.upload.upload_id, self._asset.storage)
+        return Conflict("The uploaded file is lost. Upload it again.", "upload_lost")
 
     def _copy(self, storage: MediaStorage, key: str, object_id: UUID) -> None:
         alias, source_key = self._from
@@ -178,6 +207,11 @@ class CompleteUpload:
 
     def close(self) -> None:
         """It holds nothing."""
+
+
+def _place(asset: Any) -> tuple[str, str]:
+    """Alias and key of its original."""
+    return (asset.raw_storage, asset.raw_key) if asset.raw_key else (asset.storage, asset.key)
 
 
 def source_of(source: ImageSource) -> Source:

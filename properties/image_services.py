@@ -103,10 +103,11 @@ def house_save(
     added: Sequence[NewImage] = (),
     changed: Mapping[int, ImageChanges] | None = None,
     removed: Collection[int] = (),
+    claim: Claim | None = None,
 ) -> list[PropertyImage]:
     """Everything that one form says of a house and its images (``changed``, ``removed``: by id; no new files among
-    the changes), or nothing of it; the new images. Raises what ``images_add`` raises, NotFound also for an image
-    that was deleted meanwhile.
+    the changes) and its ``claim`` completed, or nothing of it; the new images. Raises what ``images_add`` raises,
+    NotFound also for an image that was deleted meanwhile.
     """
     with _stored(house, [new.image for new in added]) as assets, transaction.atomic():
         current = locked_house(house.CONTENT_TYPE, house.pk)
@@ -117,6 +118,8 @@ def house_save(
             if (image := images.filter(pk=pk).first()) is None:
                 raise NotFound
             _change(current, image, values)
+        if claim is not None:
+            claim.complete(house.pk)
         return _add(current, added, assets, "images") if added else []
 
 

@@ -22,13 +22,16 @@ from django.core.files.storage import FileSystemStorage
 
 from media_assets.errors import KeyTaken, ObjectMissing
 from media_assets.keys import is_safe_key
+from media_assets.metrics import timed_methods
 from media_assets.storages.contract import MediaStorage, ObjectStat
 from media_assets.storages.disk import INCOMING, disk_errors, object_stat, sync
 from media_assets.storages.local_uploads import LocalDirectUploads
 
 _COPY_BYTES = 1024 * 1024
+_CREATE_TRIES = 3
 
 
+@timed_methods("create", "copy", "stat", "open", "delete")
 class LocalStorage(FileSystemStorage):
     """A folder on disk (see the module). ``location``: its path; ``base_url``: where the application serves it."""
 
@@ -48,8 +51,15 @@ class LocalStorage(FileSystemStorage):
         self, key: str, content: File[bytes], *, content_type: str, object_id: UUID, content_disposition: str = ""
     ) -> None:
         with disk_errors():
-            if not self.owns(key, object_id):  # else: an earlier try of this very write came through
-                self._take_key(key, self._write_incoming(content, object_id))
+            for left in reversed(range(_CREATE_TRIES)):
+                if self.owns(key, object_id):
+                    break  # an earlier try of this very write came through
+                try:
+                    self._take_key(key, self._write_incoming(content, object_id))
+                    break
+                except FileNotFoundError:  # settled meanwhile: published, or discarded, by somebody else
+                    if not left:
+                        raise
 
     def copy(
         self,

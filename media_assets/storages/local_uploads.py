@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import random
+import time
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +28,8 @@ from media_assets.storages.disk import INCOMING, disk_errors, object_stat, sync
 
 FORM_URL = "/api/uploads/local/"
 STAGING = "staging/"
-_PLACING_TRIES = 1000  # a folder that is pruned at that moment is made again
+# A folder that is pruned at that moment is made again, after up to so many seconds: never in step with what prunes it.
+_PLACING_TRIES, _PLACING_PAUSE = 1000, 0.002
 
 
 class LocalDirectUploads:
@@ -131,6 +134,7 @@ class StagedFile:
             except (FileNotFoundError, FileExistsError):
                 if not left or not self._incoming.exists():
                     raise
+                time.sleep(random.uniform(0, _PLACING_PAUSE))  # noqa: S311 - no secret
             else:
                 return
 

@@ -17,6 +17,7 @@ from django.core.files.base import File
 from storages.backends.s3 import S3Storage
 
 from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
+from media_assets.metrics import watch_client
 from media_assets.storages.contract import MediaStorage, ObjectStat
 from media_assets.storages.s3_errors import NoSuchObject, PreconditionFailed, s3_errors
 from media_assets.storages.s3_uploads import S3DirectUploads
@@ -199,13 +200,15 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
 
     def _resource(self, endpoint_url: str | None) -> Any:
         with s3_errors(self):
-            return self._create_session().resource(
+            resource = self._create_session().resource(
                 "s3",
                 region_name=self.region_name,
                 endpoint_url=endpoint_url,
                 config=self.client_config,
                 verify=self.verify,
             )
+        watch_client(resource.meta.client, self.alias)
+        return resource
 
     def _written(self, key: str, content_type: str, object_id: UUID, content_disposition: str) -> dict[str, Any]:
         """What every written object carries."""

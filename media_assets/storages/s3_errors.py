@@ -72,7 +72,6 @@ def s3_errors(storage: Any) -> Iterator[None]:
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         if code in ("NoSuchKey", "404", "NotFound"):
             raise NoSuchObject from error
         if code == "NoSuchUpload":
@@ -81,16 +80,27 @@ def s3_errors(storage: Any) -> Iterator[None]:
             raise PartsRefused from error
         if code in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
             raise PreconditionFailed from error
-        _log(storage, f"{code} ({status}) at {error.operation_name}", FIXES.get(code, ""))
-        raise StorageUnavailable from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        _log(storage, str(error), _CREDENTIALS)
+        _log(storage, error)
         raise StorageUnavailable from error
     except (BotoCoreError, HTTPClientError, ValueError, RuntimeError) as error:
-        name = type(error).__name__
-        _log(storage, f"{name}: {error}", FIXES.get(name, "Check AWS_S3_ENDPOINT_URL, the network and the store."))
+        _log(storage, error)
         raise StorageUnavailable from error
 
 
-def _log(storage: Any, what: str, fix: str) -> None:
-    logger.error("S3 bucket %s: %s. %s", storage.bucket_name, what, fix)
+def explain(error: Exception) -> tuple[str, str]:
+    """What came back, and the setting to change ('' where none is known)."""
+    if isinstance(error, ClientError):
+        detail = error.response.get("Error", {})
+        code, said = str(detail.get("Code", "")), detail.get("Message")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        what = f"{code} ({status}) at {error.operation_name}"
+        return f"{what}: {said}" if said else what, FIXES.get(code, "")
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return str(error), _CREDENTIALS
+    name = type(error).__name__
+    return f"{name}: {error}", FIXES.get(name, "Check AWS_S3_ENDPOINT_URL, the network and the store.")
+
+
+def _log(storage: Any, error: Exception) -> None:
+    what, fix = explain(error)
+    logger.error("S3 bucket %s: %s. %s", storage.bucket_name, what.removesuffix("."), fix)

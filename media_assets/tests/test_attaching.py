@@ -28,11 +28,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def anna(make_user: Any) -> Any:
-    return make_user("anna")
-
-
-@pytest.fixture
 def artwork_of(client_of: Any) -> Any:
     """A maker of artworks by the API: ``artwork_of(user, upload)`` gives the answer's body."""
 

@@ -3,46 +3,20 @@
 import io
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import InMemoryUploadedFile, TemporaryUploadedFile, UploadedFile
-from rest_framework.exceptions import ValidationError
+from django.core.files.uploadedfile import InMemoryUploadedFile, UploadedFile
 
 from conftest import draw
 from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset, State
 from media_assets.storages import get_storage
+from media_assets.tests.receiving import refusal_of_field
 from media_assets.tests.stored import published
 
 JPEG = draw()
-
-
-def in_memory(name: str, data: bytes) -> Any:
-    return InMemoryUploadedFile(io.BytesIO(data), "image", name, "image/jpeg", len(data), None)
-
-
-def spooled(name: str, data: bytes) -> Any:
-    """As the upload handler leaves it: written, rewound."""
-    file = TemporaryUploadedFile(name, "image/jpeg", len(data), None)
-    file.write(data)
-    file.seek(0)
-    return file
-
-
-@pytest.fixture(params=[in_memory, spooled])
-def upload(request: Any) -> Callable[[str, bytes], Any]:
-    return request.param
-
-
-def refusal(file: Any) -> tuple[str, str]:
-    """Code and message with which the field refuses ``file``."""
-    with pytest.raises(ValidationError) as refused:
-        ImageUploadField().run_validation(file)
-    [detail] = refused.value.detail
-    return detail.code, str(detail)
 
 
 def png(width: int, height: int) -> bytes:
@@ -61,9 +35,9 @@ def gif(frames: int) -> bytes:
 
 
 @pytest.mark.parametrize(("fmt", "kind"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("GIF", "gif")])
-def test_accepted_formats_keep_their_bytes_and_gain_their_facts(upload: Any, fmt: str, kind: str) -> None:
+def test_accepted_formats_keep_their_bytes_and_gain_their_facts(received: Any, fmt: str, kind: str) -> None:
     data = draw(fmt, size=(30, 20))
-    file = ImageUploadField().run_validation(upload("whatever.txt", data))
+    file = ImageUploadField().run_validation(received("whatever.txt", data))
     assert (file.cleaned.facts.content_type, file.cleaned.facts.extension) == (f"image/{fmt.lower()}", kind)
     assert (file.cleaned.facts.width, file.cleaned.facts.height) == (30, 20)
     file.seek(0)
@@ -93,8 +67,8 @@ def test_accepted_formats_keep_their_bytes_and_gain_their_facts(upload: Any, fmt
         ("bomb.gif", gif(10_000), "too_many_frames"),
     ],
 )
-def test_everything_else_is_refused_with_its_reason(upload: Any, name: str, data: bytes, code: str) -> None:
-    found, message = refusal(upload(name, data))
+def test_everything_else_is_refused_with_its_reason(received: Any, name: str, data: bytes, code: str) -> None:
+    found, message = refusal_of_field(received(name, data))
     assert found == code, message
     assert message.endswith(".")
 
@@ -108,28 +82,28 @@ def test_a_file_that_was_read_already_is_read_from_its_start(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("value", ["text", b"bytes", 7, ["a"], {"a": 1}, JPEG])
 def test_what_is_no_file_is_refused(value: Any) -> None:
-    assert refusal(value)[0] == "not_a_file"
+    assert refusal_of_field(value)[0] == "not_a_file"
 
 
 def test_null_and_nothing_are_refused_unless_allowed() -> None:
-    assert refusal(None)[0] == "null"
+    assert refusal_of_field(None)[0] == "null"
     assert ImageUploadField(allow_null=True).run_validation(None) is None
 
 
-def test_the_size_limit_itself_is_accepted(upload: Any, settings: Any) -> None:
+def test_the_size_limit_itself_is_accepted(received: Any, settings: Any) -> None:
     settings.MEDIA_MAX_SIZE_BYTES = len(JPEG)
-    assert ImageUploadField().run_validation(upload("a.jpg", JPEG)).size == len(JPEG)
+    assert ImageUploadField().run_validation(received("a.jpg", JPEG)).size == len(JPEG)
     settings.MEDIA_MAX_SIZE_BYTES = len(JPEG) - 1
-    code, message = refusal(upload("a.jpg", JPEG))
+    code, message = refusal_of_field(received("a.jpg", JPEG))
     assert code == "too_large"
     assert f"{len(JPEG)} bytes" in message and f"{len(JPEG) - 1} are accepted" in message
 
 
-def test_the_pixel_limit_itself_is_accepted(upload: Any, settings: Any) -> None:
+def test_the_pixel_limit_itself_is_accepted(received: Any, settings: Any) -> None:
     settings.MEDIA_MAX_PIXELS = 64 * 48
-    assert ImageUploadField().run_validation(upload("a.jpg", JPEG)).cleaned.facts.width == 64
+    assert ImageUploadField().run_validation(received("a.jpg", JPEG)).cleaned.facts.width == 64
     settings.MEDIA_MAX_PIXELS -= 1
-    assert refusal(upload("a.jpg", JPEG))[0] == "too_many_pixels"
+    assert refusal_of_field(received("a.jpg", JPEG))[0] == "too_many_pixels"
 
 
 def test_ten_megabytes_are_the_limit_and_one_byte_more_is_not_read(settings: Any) -> None:
@@ -142,7 +116,7 @@ def test_ten_megabytes_are_the_limit_and_one_byte_more_is_not_read(settings: Any
         getvalue = read  # type: ignore[assignment]
 
     size = settings.MEDIA_MAX_SIZE_BYTES + 1
-    assert refusal(InMemoryUploadedFile(Unread(), None, "a.jpg", None, size, None))[0] == "too_large"
+    assert refusal_of_field(InMemoryUploadedFile(Unread(), None, "a.jpg", None, size, None))[0] == "too_large"
 
 
 @pytest.mark.parametrize("visibility", ["public", "private"])
@@ -162,9 +136,9 @@ def test_ten_megabytes_are_the_limit_and_one_byte_more_is_not_read(settings: Any
     ],
 )
 def test_hostile_names_end_in_safe_keys(
-    db: None, upload: Any, visibility: str, name: str, key: str, shown: str | None
+    db: None, received: Any, visibility: str, name: str, key: str, shown: str | None
 ) -> None:
-    file = upload("plain.jpg", JPEG)
+    file = received("plain.jpg", JPEG)
     file._name = name  # past Django's own cleaning, which only looks at the last segment
     asset = published(file, visibility=visibility)
     assert (asset.key, asset.state) == (key, State.READY)

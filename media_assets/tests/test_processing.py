@@ -1,6 +1,7 @@
 """From a published picture to one that is clean, has variants and a placeholder; on disk and on S3."""
 
 import base64
+import hashlib
 import io
 import os
 from datetime import timedelta
@@ -14,28 +15,30 @@ from django.db import transaction
 from django.utils import timezone
 from PIL import Image
 
+from api.errors import Conflict
 from conftest import draw
 from media_assets import decoding, processing, workspace
 from media_assets.errors import ObjectMissing, StorageUnavailable
 from media_assets.imaging.isolation import DecodeFailed
 from media_assets.models import MediaAsset, State, Upload
 from media_assets.processing import MAX_TRIES, asset_process, asset_retry
-from media_assets.services import asset_publish, assets_discard, stored_image
+from media_assets.services import asset_publish, assets_discard, delete_copies, stored, stored_image
+from media_assets.sources import CompleteUpload
 from media_assets.storages import get_storage
 from media_assets.sweeping import sweep
-from media_assets.tests.stored import published
-from media_assets.uploads.services import GRACE, upload_complete, upload_create
+from media_assets.tests.stored import content, original, published
+from media_assets.tests.uploads import staged_upload
+from media_assets.uploads.services import GRACE, upload_complete
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WIDTHS = [32, 64, 96]
 
 
-@pytest.fixture(params=["local", "s3"])
-def engine(request: Any, s3_site: Any, settings: Any) -> str:
+@pytest.fixture
+def engine(engine: str, settings: Any) -> str:
+    """Each of them, with variants."""
     settings.MEDIA_VARIANT_WIDTHS = WIDTHS
-    if request.param == "s3":
-        s3_site()
-    return str(request.param)
+    return engine
 
 
 @pytest.fixture
@@ -58,9 +61,22 @@ def with_location(size: tuple[int, int] = (200, 100), orientation: int = 6) -> b
     return out.getvalue()
 
 
-def content(alias: str, key: str) -> bytes:
-    with get_storage(alias).open(key) as file:
-        return file.read()
+def process_until_the_last_word(asset_id: int, monkeypatch: Any) -> None:
+    """As a worker does that is killed once the clean object is there, the raw one gone, and the row not yet told."""
+
+    class Killed(BaseException):
+        pass
+
+    write = processing._write
+
+    def die_at_ready(target: Any, **values: Any) -> None:
+        if values.get("state") == State.READY:
+            raise Killed
+        write(target, **values)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(processing, "_write", die_at_ready)
+        asset_process(asset_id)
 
 
 def keys() -> set[str]:
@@ -72,13 +88,6 @@ def keys() -> set[str]:
         except Exception:
             continue
     return found
-
-
-def staged_upload(owner: Any, data: bytes, name: str = "a.jpg", content_type: str = "image/jpeg") -> Upload:
-    upload = upload_create(owner=owner, original_filename=name, content_type=content_type)
-    storage: Any = get_storage(upload.storage)
-    storage.create(upload.staging_key, ContentFile(data), content_type=content_type, object_id=uuid4())
-    return upload
 
 
 def test_a_picture_gets_variants_and_a_placeholder(engine: str, photo: Any) -> None:
@@ -119,7 +128,7 @@ def test_what_comes_through_the_application_is_clean_at_once(engine: str, photo:
     assert asset.state == State.READY
     assert asset.location_removed
     assert (asset.width, asset.height) == (100, 200)
-    data = content(asset.storage, asset.key)
+    data = original(asset)
     assert len(data) == asset.size
     exif = Image.open(io.BytesIO(data)).getexif()
     assert dict(exif) == {0x0112: 6}
@@ -144,7 +153,7 @@ def test_a_direct_upload_is_not_delivered_before_it_is_clean(
     asset.refresh_from_db()
     assert (asset.state, asset.raw_key, asset.location_removed) == (State.READY, "", True)
     assert (asset.width, asset.height) == (800, 1000)
-    clean = content(asset.storage, asset.key)
+    clean = original(asset)
     assert len(clean) == asset.size
     assert b"Camera maker" not in clean
     with pytest.raises(ObjectMissing):
@@ -177,7 +186,7 @@ def test_an_upload_attached_before_it_is_clean_is_cleaned_at_its_new_place(
         asset_process(pk)
     asset.refresh_from_db()
     assert (asset.state, asset.key, asset.location_removed) == (State.READY, "artworks/a.jpg", True)
-    assert b"Camera maker" not in content(asset.storage, asset.key)
+    assert b"Camera maker" not in original(asset)
     assert {key for key in keys() if key.startswith("raw/")} == set()
 
 
@@ -325,23 +334,12 @@ def test_discarding_takes_raw_and_variants_along(engine: str, make_user: Any, ph
 def test_a_worker_killed_between_the_end_of_the_raw_one_and_the_last_word_loses_nothing(
     engine: str, make_user: Any, waiting: list[int], monkeypatch: Any
 ) -> None:
-    class Killed(BaseException):
-        pass
-
+    """However late the next one comes."""
     asset = upload_complete(staged_upload(make_user(), with_location((1000, 800)))).asset
     assert asset is not None
-    write = processing._write
-
-    def die_at_ready(target: Any, **values: Any) -> None:
-        if values.get("state") == State.READY:
-            raise Killed
-        write(target, **values)
-
-    monkeypatch.setattr(processing, "_write", die_at_ready)
-    with pytest.raises(Killed):
-        asset_process(asset.pk)
-    monkeypatch.undo()
+    process_until_the_last_word(asset.pk, monkeypatch)
     assert asset.raw_key not in keys()
+    sweep(now=timezone.now() + timedelta(days=1))
     MediaAsset.objects.update(work_due_at=timezone.now())
     asset_process(asset.pk)
     asset.refresh_from_db()
@@ -412,3 +410,77 @@ def test_variants_of_another_canvas_are_not_shown(tmp_path: Path, monkeypatch: A
     )
     with decoding.make_variants(path, [32]) as made:
         assert (made.variants, made.placeholder) == ([], "x")
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_one_that_is_cleaned_while_it_is_attached_is_attached_all_the_same(
+    engine: str, make_user: Any, waiting: list[int], monkeypatch: Any, is_killed: bool
+) -> None:
+    """Also where its worker is, or died, between the end of the raw object and the last word on it."""
+    upload = upload_complete(staged_upload(make_user(), with_location((1000, 800))))
+    attached = CompleteUpload(upload)
+    assert (attached.is_raw, attached.location_removed) == (True, False)
+    if is_killed:
+        process_until_the_last_word(upload.asset.pk, monkeypatch)
+    else:
+        asset_process(upload.asset.pk)
+    with stored(attached, owner=upload.owner, folder="artworks", visibility="public") as asset, transaction.atomic():
+        asset_publish(asset)
+    asset.refresh_from_db()
+    assert (asset.state, asset.raw_key != "") == (State.PROCESSING, True)
+    lies_there = content(asset.raw_storage, asset.raw_key)
+    assert asset.size == len(lies_there)  # what an audit compares meanwhile
+    assert asset.sha256 in ("", hashlib.sha256(lies_there).hexdigest())
+    asset_process(asset.pk)
+    asset.refresh_from_db()
+    assert (asset.state, asset.location_removed) == (State.READY, True)
+    assert b"Camera maker" not in original(asset)
+    assert (asset.width, asset.height) == (800, 1000)
+
+
+def test_one_that_is_cleaned_and_then_taken_by_another_while_it_is_attached(
+    engine: str, make_user: Any, waiting: list[int], monkeypatch: Any
+) -> None:
+    upload = upload_complete(staged_upload(make_user(), with_location((1000, 800))))
+    late = CompleteUpload(upload)
+    asset_process(upload.asset.pk)
+    look_again = late._look_again
+
+    def look_and_be_late() -> bool:
+        found = look_again()
+        if found and Upload.objects.attachable().exists():
+            with stored(CompleteUpload(upload), owner=upload.owner, folder="artworks") as first, transaction.atomic():
+                asset_publish(first)
+        return found
+
+    monkeypatch.setattr(late, "_look_again", look_and_be_late)
+    with pytest.raises(Conflict) as refused, stored(late, owner=upload.owner, folder="artworks"):
+        pass
+    assert refused.value.get_codes() == "upload_attached"
+
+
+def test_copies_of_a_failed_one_are_not_a_strangers_file_at_its_key(
+    engine: str, make_user: Any, waiting: list[int]
+) -> None:
+    """Nothing was ever written to the key while the original waited to be cleaned."""
+    asset = upload_complete(staged_upload(make_user(), with_location())).asset
+    assert asset is not None
+    elsewhere = "local-public" if asset.storage != "local-public" else "local-private"
+    stranger = get_storage(elsewhere)
+    stranger.create(asset.key, ContentFile(b"theirs"), content_type="image/jpeg", object_id=uuid4())
+    MediaAsset.objects.filter(pk=asset.pk).update(state=State.FAILED, copy_storage=elsewhere)
+    asset.refresh_from_db()
+    delete_copies(asset)
+    assert content(elsewhere, asset.key) == b"theirs"
+    MediaAsset.objects.filter(pk=asset.pk).update(raw_key="", state=State.READY)
+    asset.refresh_from_db()
+    delete_copies(asset)
+    assert not stranger.exists(asset.key)
+
+
+def test_what_was_discarded_before_a_worker_came_is_not_sent_again(photo: Any, waiting: list[int]) -> None:
+    asset = published(photo())
+    MediaAsset.objects.update(work_due_at=timezone.now() - timedelta(hours=1), variants_of="")
+    with transaction.atomic():
+        assets_discard([asset.pk])
+    assert sweep().sent == 0

@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -12,7 +13,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 
 from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
-from media_assets.storages import get_storage
+from media_assets.storages import get_storage, local
 from media_assets.storages.contract import MediaStorage
 
 ALIASES = ["local-public", "local-private", "s3-public", "s3-private"]
@@ -70,6 +71,26 @@ def test_ownership_is_proven_until_it_is_settled(storage: Any, put: Any) -> None
     assert not storage.owns("missing.jpg", mine)
     storage.settle(mine)
     assert read(storage, "a.jpg") == b"first"
+
+
+@pytest.mark.parametrize("step", ["sync", "chmod"])
+def test_a_write_that_somebody_settles_under_way_is_done_all_the_same(monkeypatch: Any, step: str) -> None:
+    """As the end of one request does while a worker writes a variant, or a discard while one cleans."""
+    disk, object_id = get_storage("local-public"), uuid4()
+    name, interrupted = ("media_assets.storages.local.sync", local.sync), []
+    if step == "chmod":
+        name = ("pathlib.Path.chmod", Path.chmod)
+
+    def settle_first(path: Path, *arguments: Any) -> None:
+        if not interrupted:
+            interrupted.append(path)
+            disk.settle(object_id)
+        name[1](path, *arguments)
+
+    monkeypatch.setattr(name[0], settle_first)
+    disk.create("a/b.jpg", ContentFile(b"whole"), content_type="image/jpeg", object_id=object_id)
+    assert interrupted and read(disk, "a/b.jpg") == b"whole"
+    assert disk.owns("a/b.jpg", object_id)
 
 
 def test_etag_changes_with_the_bytes(storage: Any, put: Any) -> None:

@@ -71,6 +71,8 @@ def test_the_page_is_for_reading(staff: Client, done: Upload) -> None:
     page = staff.get(reverse("admin:media_assets_upload_change", args=[done.pk]))
     assert page.status_code == 200
     assert str(done.upload_id) in page.content.decode()
+    assert 'alt="house.jpg" width="160"' in page.content.decode()
+    assert "100.0\xa0MB" in page.content.decode()  # what it might have had
     assert 'name="_save"' not in page.content.decode()
 
 

@@ -3,11 +3,10 @@
 import hashlib
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
+from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 import requests
@@ -19,32 +18,22 @@ from rest_framework.test import APIClient
 from conftest import draw
 from media_assets.models import MediaAsset, State, Upload
 from media_assets.sweeping import sweep
-from media_assets.tests.sending import read_url, send_form, stage, stored_keys
+from media_assets.tests.sending import code_of, read_url, send_form, stage, stored_keys
 from media_assets.tests.stored import real_server
 from media_assets.tests.uploads import complete_upload, pending_upload, rows_like
+from users.tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 URL = "/api/uploads/"
 JPEG = draw()
+NONE = UUID("6f1c9a52-3c1e-4c0b-9d55-0f7b1c2d3e4f")  # no upload has it
 NEW = {"original_filename": "IMG_1.jpg", "content_type": "image/jpeg"}
 KEYS = [
     *("upload_id", "status", "original_filename", "content_type", "size", "expires_at", "max_file_size", "attached"),
     "media",
 ]
 FORM_KEYS = ["method", "form_url", "form_fields", "url", "fields", "headers"]
-
-
-@pytest.fixture(params=["local", "s3"])
-def engine(request: Any, s3_site: Any) -> str:
-    if request.param == "s3":
-        s3_site()
-    return str(request.param)
-
-
-@pytest.fixture
-def anna(make_user: Any) -> Any:
-    return make_user("anna")
 
 
 @pytest.fixture
@@ -82,15 +71,6 @@ def completed(begin: Any, client: APIClient) -> Callable[..., dict[str, Any]]:
 
 def call(upload_id: Any, what: str = "") -> str:
     return f"{URL}{upload_id}/{what}"
-
-
-def code_of(answer: Any, status: int) -> str:
-    """The code of a refusal with this status; its detail is a sentence."""
-    body = answer.json()
-    assert answer.status_code == status, body
-    assert set(body) == {"detail", "code"}
-    assert body["detail"].endswith(".")
-    return str(body["code"])
 
 
 def expire(upload_id: str) -> None:
@@ -323,7 +303,7 @@ def test_a_form_is_as_good_as_json(client: APIClient) -> None:
 
 
 @pytest.mark.parametrize("what", ["", "complete/", "renew/", "url/"])
-@pytest.mark.parametrize("upload_id", ["1", "0", "x", str(uuid4())[:-1], "%00", uuid4().hex, uuid4(), "s3"])
+@pytest.mark.parametrize("upload_id", ["1", "0", "x", str(NONE)[:-1], "%00", NONE.hex, NONE, "s3"])
 def test_an_id_that_is_none_is_not_found(client: APIClient, upload_id: Any, what: str) -> None:
     method = client.post if what in ("complete/", "renew/") else client.get
     assert code_of(method(call(upload_id, what)), 404) == "not_found"
@@ -517,19 +497,12 @@ def test_deleting_while_completing_leaves_nothing(
     upload_id = begin()["upload_id"]
     stage(upload_id, JPEG)
     expires_at = Upload.objects.get().expires_at
-    barrier = Barrier(3)
+    steps = (("post", "complete/"), ("delete", ""), ("post", "complete/"))
 
     def run(method: str, what: str) -> int:
-        caller = client_of(anna)
-        try:
-            barrier.wait()
-            return int(getattr(caller, method)(call(upload_id, what)).status_code)
-        finally:
-            connection.close()
+        return int(getattr(client_of(anna), method)(call(upload_id, what)).status_code)
 
-    with ThreadPoolExecutor(3) as pool:
-        steps = [pool.submit(run, *step) for step in (("post", "complete/"), ("delete", ""), ("post", "complete/"))]
-        statuses = [step.result() for step in steps]
+    statuses = at_once([partial(run, *step) for step in steps])
     assert statuses[1] == 204
     assert {statuses[0], statuses[2]} <= {200, 404, 409}
     assert not Upload.objects.exists()

@@ -1,56 +1,49 @@
 """Calls that meet: an upload is completed, deleted, swept and erased at once, from real threads."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
+from functools import partial
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from django.core.files.base import ContentFile
-from django.db import connection
+from django.db import transaction
 from rest_framework.exceptions import APIException
 
 from conftest import draw
 from media_assets.errors import ObjectMissing
+from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset, State, Upload
+from media_assets.quotas import require_quota, stored_bytes
+from media_assets.services import asset_publish, stored_image
 from media_assets.storages import get_storage
 from media_assets.sweeping import sweep
+from media_assets.tests.uploads import staged_upload
 from media_assets.uploads.services import GRACE, upload_complete, upload_create, upload_delete, upload_renew
 from users.services import user_delete
+from users.tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JPEG = draw()
 
 
-@pytest.fixture(params=["local", "s3"])
-def upload(request: Any, s3_site: Any, make_user: Any) -> Upload:
+@pytest.fixture
+def upload(engine: str, anna: Any) -> Upload:
     """Pending, with its bytes in staging."""
-    if request.param == "s3":
-        s3_site()
-    made = upload_create(owner=make_user(), original_filename="a.jpg", content_type="image/jpeg")
-    storage: Any = get_storage(made.storage)
-    storage.create(made.staging_key, ContentFile(JPEG), content_type="image/jpeg", object_id=uuid4())
-    return made
+    return staged_upload(anna, JPEG)
 
 
-def at_once(*steps: Callable[[], Any]) -> list[Any]:
-    """What each step answers, or the code of its refusal; each in a thread of its own, begun together."""
-    barrier = Barrier(len(steps))
+def answers_of(*steps: Callable[[], Any]) -> list[Any]:
+    """What each step answers, or the code of its refusal; all begun together."""
 
-    def run(step: Callable[[], Any]) -> Any:
+    def told(step: Callable[[], Any]) -> Any:
         try:
-            barrier.wait()
             return step()
         except APIException as refusal:
             return str(refusal.get_codes())
-        finally:
-            connection.close()
 
-    with ThreadPoolExecutor(len(steps)) as pool:
-        return list(pool.map(run, steps))
+    return at_once([partial(told, step) for step in steps])
 
 
 def objects_and_rows() -> tuple[set[str], set[str]]:
@@ -61,7 +54,7 @@ def objects_and_rows() -> tuple[set[str], set[str]]:
 
 
 def test_eight_completions_make_one_asset(upload: Upload) -> None:
-    answers = at_once(*[lambda: upload_complete(upload).asset_id] * 8)
+    answers = answers_of(*[lambda: upload_complete(upload).asset_id] * 8)
     made = {answer for answer in answers if isinstance(answer, int)}
     assert len(made) == 1
     assert set(answers) - made <= {"upload_changed", "not_uploaded"}
@@ -73,7 +66,7 @@ def test_eight_completions_make_one_asset(upload: Upload) -> None:
 
 
 def test_a_deletion_during_completion_leaves_nothing(upload: Upload) -> None:
-    answers = at_once(*[lambda: upload_complete(upload).pk] * 3, lambda: upload_delete(upload))
+    answers = answers_of(*[lambda: upload_complete(upload).pk] * 3, lambda: upload_delete(upload))
     assert answers[3] is None
     assert set(answers[:3]) <= {upload.pk, "not_found", "not_uploaded"}
     assert not Upload.objects.exists()
@@ -86,7 +79,7 @@ def test_a_deletion_during_completion_leaves_nothing(upload: Upload) -> None:
 def test_the_sweeper_and_a_renewal_agree(upload: Upload) -> None:
     late = upload.expires_at + GRACE
     Upload.objects.update(expires_at=upload.created_at, due_at=upload.created_at)
-    answers = at_once(lambda: upload_renew(upload).status, lambda: sweep(now=late).uploads, lambda: sweep().uploads)
+    answers = answers_of(lambda: upload_renew(upload).status, lambda: sweep(now=late).uploads, lambda: sweep().uploads)
     assert answers[0] == Upload.STATUS_PENDING
     row = Upload.objects.get()
     assert row.status in (Upload.STATUS_PENDING, Upload.STATUS_EXPIRED)
@@ -95,7 +88,7 @@ def test_the_sweeper_and_a_renewal_agree(upload: Upload) -> None:
 
 def test_an_account_erased_during_completion_leaves_nothing(upload: Upload) -> None:
     owner = upload.owner
-    answers = at_once(lambda: upload_complete(upload).pk, lambda: user_delete(user=owner))
+    answers = answers_of(lambda: upload_complete(upload).pk, lambda: user_delete(user=owner))
     assert answers[1] is None
     assert not Upload.objects.exists()
     sweep(now=upload.expires_at + GRACE + timedelta(days=9))
@@ -111,10 +104,10 @@ def test_limits_hold_when_uploads_are_begun_at_once(make_user: Any, settings: An
         upload_create(owner=owner, original_filename="a.jpg", content_type="image/jpeg", size=10)
         return "begun"
 
-    assert Counter(at_once(*[begin] * 8)) == {"begun": 3, "too_many_uploads": 5}
+    assert Counter(answers_of(*[begin] * 8)) == {"begun": 3, "too_many_uploads": 5}
     Upload.objects.all().delete()
     settings.UPLOAD_MAX_OUTSTANDING, settings.UPLOAD_QUOTA_BYTES = 100, 25
-    assert Counter(at_once(*[begin] * 8)) == {"begun": 2, "quota_exceeded": 6}
+    assert Counter(answers_of(*[begin] * 8)) == {"begun": 2, "quota_exceeded": 6}
 
 
 def test_a_crash_between_copy_and_commit_is_swept(upload: Upload, monkeypatch: Any) -> None:
@@ -141,3 +134,28 @@ def test_a_crash_between_copy_and_commit_is_swept(upload: Upload, monkeypatch: A
         get_storage(asset.storage).stat(asset.key)
     stored, live = objects_and_rows()
     assert stored == live
+
+
+def test_the_quota_holds_when_files_come_at_once(make_user: Any, photo: Any, settings: Any, monkeypatch: Any) -> None:
+    """Also where each of them fitted when it was asked first."""
+    owner, asked = make_user(), threading.Barrier(4)
+    files = [ImageUploadField().run_validation(photo(f"{name}.jpg")) for name in "abcd"]
+    settings.UPLOAD_QUOTA_BYTES = 2 * files[0].size + 10
+
+    def require(*arguments: Any, **how: Any) -> None:
+        require_quota(*arguments, **how)
+        if not how:
+            asked.wait(20)
+
+    monkeypatch.setattr("media_assets.services.require_quota", require)
+
+    def store(file: Any) -> str:
+        with stored_image(file, owner=owner, folder="pictures") as asset, transaction.atomic():
+            assert asset is not None
+            asset_publish(asset)
+        return "stored"
+
+    answers = answers_of(*[partial(store, file) for file in files])
+    assert set(answers) <= {"stored", "quota_exceeded"} and "quota_exceeded" in answers
+    assert stored_bytes(owner) <= settings.UPLOAD_QUOTA_BYTES
+    assert len({item.key for item in get_storage("local-public").list_objects()}) == answers.count("stored")

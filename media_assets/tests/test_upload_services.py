@@ -4,10 +4,8 @@ import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from rest_framework.exceptions import NotAuthenticated, NotFound, ValidationError
@@ -19,6 +17,8 @@ from media_assets.models import MediaAsset, State, Upload
 from media_assets.services import asset_publish, stored_image
 from media_assets.storages import get_storage
 from media_assets.sweeping import sweep
+from media_assets.tests.stored import original
+from media_assets.tests.uploads import put_in_staging
 from media_assets.uploads import services
 from media_assets.uploads.services import (
     upload_complete,
@@ -31,13 +31,6 @@ from media_assets.uploads.services import (
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JPEG = draw()
-
-
-@pytest.fixture(params=["local", "s3"])
-def engine(request: Any, s3_site: Any) -> str:
-    if request.param == "s3":
-        s3_site()
-    return str(request.param)
 
 
 @pytest.fixture
@@ -56,9 +49,7 @@ def begin(make_user: Any) -> Callable[..., Upload]:
 
 def stage(upload: Upload, data: bytes = JPEG) -> None:
     """What a browser does with the form."""
-    storage: Any = get_storage(upload.storage)
-    storage.delete(upload.staging_key)
-    storage.create(upload.staging_key, ContentFile(data), content_type=upload.content_type, object_id=uuid4())
+    put_in_staging(upload, data)
 
 
 def staged(upload: Upload) -> bool:
@@ -86,8 +77,7 @@ def test_a_complete_upload_is_a_private_asset_of_its_owner(engine: str, begin: A
     assert (asset.content_type, asset.size, asset.width, asset.height) == ("image/jpeg", len(JPEG), 64, 48)
     assert asset.key.startswith("uploads/images/")
     assert asset.key.endswith("_a.jpg")
-    with get_storage(asset.storage).open(asset.key) as file:
-        assert file.read() == JPEG
+    assert original(asset) == JPEG
     assert not staged(upload)
 
 
@@ -167,8 +157,7 @@ def test_bytes_that_come_after_completion_change_nothing_and_are_swept(engine: s
     sweep(now=upload.expires_at + services.GRACE)
     assert not staged(upload)
     assert asset is not None
-    with get_storage(asset.storage).open(asset.key) as file:
-        assert file.read() == JPEG
+    assert original(asset) == JPEG
     assert Upload.objects.get().due_at is None
 
 
@@ -304,8 +293,7 @@ def test_an_upload_attaches_across_engines(s3_site: Any, site: Any, begin: Any) 
         type(upload.owner).objects.filter(pk=upload.owner.pk).update(avatar=asset)
         asset_publish(asset)
     assert asset.storage == "local-public"
-    with get_storage(asset.storage).open(asset.key) as file:
-        assert file.read() == JPEG
+    assert original(asset) == JPEG
 
 
 def test_erasing_an_account_erases_its_uploads(engine: str, begin: Any) -> None:

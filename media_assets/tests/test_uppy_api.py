@@ -1,9 +1,7 @@
 """The addresses that Uppy's S3 uploader calls: single forms, and parts that are really sent to a store."""
 
 import itertools
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -20,8 +18,9 @@ from conftest import draw
 from media_assets.models import MediaAsset, State, Upload
 from media_assets.storages import get_storage
 from media_assets.sweeping import sweep
-from media_assets.tests.sending import read_url, send_form, stored_keys
+from media_assets.tests.sending import code_of, read_url, send_form, stored_keys
 from media_assets.uploads import multipart
+from users.tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,11 +30,6 @@ MIB = 1024 * 1024
 PDF = {"filename": "a.pdf", "type": "application/pdf"}
 PIECES = (b"%PDF-1.7\n" + b"1" * 5 * MIB, b"2" * 100)
 ANY_UUID = "0b9f3a52-6a7e-4c0e-9d5b-2f4c1f6f7a10"
-
-
-@pytest.fixture
-def anna(make_user: Any) -> Any:
-    return make_user("anna")
 
 
 @pytest.fixture
@@ -88,15 +82,6 @@ class Sent:
     def at_the_store(self) -> list[Any]:
         storage: Any = get_storage("s3-private")
         return storage.client.list_multipart_uploads(Bucket=storage.bucket_name).get("Uploads", [])  # type: ignore
-
-
-def code_of(answer: Any, status: int) -> str:
-    """The code of a refusal with this status; its detail is a sentence."""
-    body = answer.json()
-    assert answer.status_code == status, body
-    assert set(body) == {"detail", "code"}
-    assert body["detail"].endswith(".")
-    return str(body["code"])
 
 
 def params(client: APIClient, **query: Any) -> Any:
@@ -484,24 +469,9 @@ def test_what_the_store_has_forgotten_is_said(parts: Any, client: APIClient) -> 
     assert client.delete(upload.url).json() == {}
 
 
-def at_once(*steps: Callable[[], Any]) -> list[Any]:
-    """What each step answers, each in a thread of its own, begun together."""
-    barrier = threading.Barrier(len(steps))
-
-    def run(step: Callable[[], Any]) -> Any:
-        try:
-            barrier.wait()
-            return step()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(steps)) as pool:
-        return list(pool.map(run, steps))
-
-
 def test_completions_at_once_make_one_file(parts: Any) -> None:
     upload = parts().send(JPEG)
-    answers = at_once(*[upload.complete] * 4)
+    answers = at_once([upload.complete] * 4)
     assert {answer.status_code for answer in answers} <= {200, 409}
     assert 200 in {answer.status_code for answer in answers}
     assert upload.complete().json()["status"] == "complete"
@@ -512,7 +482,7 @@ def test_completions_at_once_make_one_file(parts: Any) -> None:
 def test_aborting_while_completing_leaves_nothing(parts: Any, client: APIClient, round_: int) -> None:
     upload = parts().send(JPEG)
     expires_at = upload.row().expires_at
-    completed, aborted, _ = at_once(upload.complete, lambda: client.delete(upload.url), upload.complete)
+    completed, aborted, _ = at_once([upload.complete, lambda: client.delete(upload.url), upload.complete])
     assert (aborted.status_code, aborted.json()) == (200, {})
     assert completed.status_code in (200, 404, 409, 503)  # Ceph may answer 500 where completion and abortion meet
     assert not Upload.objects.exists()

@@ -30,6 +30,7 @@ from media_assets.imaging.cleaning import clean_image
 from media_assets.imaging.containers import CONVERTED_CONTENT_TYPES
 from media_assets.imaging.ranged import WHOLE_BYTES
 from media_assets.keys import display_filename, filename_extension, folders_of, safe_filename
+from media_assets.metrics import DIRECT, count_refused
 from media_assets.models import MediaAsset, Visibility
 from media_assets.presets import VARIANTS
 from media_assets.quotas import room_for_upload
@@ -171,7 +172,7 @@ def upload_complete(upload: Upload) -> Upload:
             sha256=sha256,
             width=content.facts.width if content.facts else None,
             height=content.facts.height if content.facts else None,
-            is_raw=_may_hold_metadata(current, storage, stat, content),
+            is_raw=_is_for_a_worker(current, storage, stat, content),
         )
         return _made(current, source)
     except ContentRefused as refusal:
@@ -190,6 +191,7 @@ def upload_reject(upload: Upload, reason: str, code: str) -> Upload:
         status=Upload.STATUS_REJECTED, reason=reason[:500], reason_code=code, updated_at=now
     )
     if rejected:
+        count_refused(DIRECT)
         _quietly(lambda: clear_staging(upload))
     current = _current(upload)
     decided = _decided(current)
@@ -315,14 +317,16 @@ def _checked(upload: Upload, storage: DirectUploadStorage, stat: ObjectStat) -> 
     return content, sha256
 
 
-def _may_hold_metadata(upload: Upload, storage: DirectUploadStorage, stat: ObjectStat, content: Content) -> bool:
-    """Whether a worker has to read all of the picture before it may be delivered; a small one is read here."""
+def _is_for_a_worker(upload: Upload, storage: DirectUploadStorage, stat: ObjectStat, content: Content) -> bool:
+    """Whether it may hold metadata, or is not shown upright: not to be delivered before a worker has read all of it. A
+    small one is read here."""
     if content.facts is None:
         return False
     if content.content_type in CONVERTED_CONTENT_TYPES or stat.size > WHOLE_BYTES:
         return True
     data = storage.read_range(upload.staging_key, 0, stat.size, etag=stat.etag)
-    return clean_image(data, max_pixels=settings.MEDIA_MAX_PIXELS).changed
+    cleaned = clean_image(data, max_pixels=settings.MEDIA_MAX_PIXELS)
+    return cleaned.changed or cleaned.facts.is_shown_turned
 
 
 def _digest(read: Any, size: int) -> str:
