@@ -8,10 +8,11 @@ REDRAW_SECONDS = 0.2
 
 
 class ProgressBar:
-    """``[#########.....................]  312/1040  14.2/s  0:51 left``, on ``stream``; nothing where that is None."""
+    """``[#########.....................]  312/1040  14.2/s  0:51 left``, on ``stream``, a command's; nothing where that
+    is None. ``name`` stands above it."""
 
-    def __init__(self, total: int, stream: Any) -> None:
-        self.total, self.done = total, 0
+    def __init__(self, total: int, stream: Any, name: str = "") -> None:
+        self.total, self.done, self.name = total, 0, name
         self._stream = stream
         self._started = self._drawn = time.monotonic()
         self._widest = 0
@@ -28,8 +29,8 @@ class ProgressBar:
         """Leave the line empty for what is said next."""
         if self._widest:
             self._draw("")
-            self._stream.write("\r", ending="")
-            self._stream.flush()
+            self._write("\r")
+            self._widest = 0
 
     def text(self, seconds: float) -> str:
         """The bar after so many seconds."""
@@ -40,8 +41,14 @@ class ProgressBar:
         return f"[{'#' * filled}{'.' * (WIDTH - filled)}]  {self.done}/{total}  {rate:.1f}/s  {left} left"
 
     def _draw(self, text: str) -> None:
+        if self.name and not self._widest:
+            self._write(f"{self.name}:\n")
+            self.name = ""  # once
         self._widest = max(self._widest, len(text))
-        self._stream.write("\r" + text.ljust(self._widest), ending="")
+        self._write("\r" + text.ljust(self._widest))
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text, str, ending="")  # in plain colours
         self._stream.flush()
 
 

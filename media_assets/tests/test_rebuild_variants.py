@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from media_assets.models import MediaAsset, State
 from media_assets.progress import ProgressBar
 from media_assets.storages import get_storage
 from media_assets.tests.stored import process_environment, published
+from media_assets.tests.terminal import full_bar, on_a_terminal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WIDTHS = [16, 32]
@@ -248,14 +248,10 @@ def test_an_ended_run_is_taken_up_by_the_next(
     assert len(list(get_storage("local-public").list_objects("variants/"))) == 128
 
 
-def test_a_terminal_sees_a_bar(command: Any) -> None:
-    ours, theirs = os.openpty()
-    process = command(stdout=subprocess.PIPE, stderr=theirs)
-    os.close(theirs)
-    assert process.communicate(timeout=60)[0] == "4 pictures made.\n"
-    shown = os.read(ours, 10_000).decode()
-    os.close(ours)
-    assert f"[{'#' * 30}]  4/4" in shown
+def test_a_terminal_sees_a_bar(old: list[MediaAsset]) -> None:
+    code, out, shown = on_a_terminal("rebuild_variants")
+    assert (code, out) == (0, "4 pictures made.\n")
+    assert full_bar(4) in shown
     assert shown.endswith(" \r")
 
 

@@ -1,0 +1,1 @@
+"""What operators do to storages: prove, move, take over, audit, explain. One module for each management command."""
