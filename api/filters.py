@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connections
 from django.db.models import Q, QuerySet
-from django.forms import SelectMultiple
+from django.forms import DecimalField, FloatField, IntegerField, SelectMultiple
 from django_filters.rest_framework import DjangoFilterBackend
 from django_filters.utils import translate_validation
 from rest_framework.exceptions import ValidationError
@@ -18,6 +18,8 @@ from rest_framework.views import APIView
 from api.serializers import SEND_ONCE
 
 MAX_SEARCH_LENGTH = 200  # characters
+NUMBERS = (IntegerField, FloatField, DecimalField)  # whose Python takes 1_0, ١٠ and spaces for 10
+_NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]*(e[+-]?[0-9]+)?", re.IGNORECASE)
 INVALID = "Enter a valid value."
 
 
@@ -37,6 +39,8 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
             given = request.query_params.getlist(name)
             if len(given) > 1 and not isinstance(field.widget, SelectMultiple):
                 errors[name] = [SEND_ONCE]
+            elif isinstance(field, NUMBERS) and not all(_NUMBER.fullmatch(text) for text in given if text):
+                errors[name] = [str(field.error_messages["invalid"])]
             elif any(given) and filterset.form.cleaned_data.get(name) in (None, ""):
                 errors[name] = [INVALID]
         if errors:

@@ -16,6 +16,7 @@ OUTSIDE_REQUEST = "-"
 _META = "vitrine.request_id"  # what Django logs of an answer, it logs after the middleware is left
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _current: ContextVar[str] = ContextVar("request_id", default=OUTSIDE_REQUEST)
+_task: ContextVar[tuple[str, int | None]] = ContextVar("task", default=("", None))
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
@@ -29,6 +30,18 @@ def request_id_of(request: HttpRequest) -> str:
     """The caller's own ``X-Request-ID`` where it is 8 to 64 of ``A-Z a-z 0-9 . _ -``, else 32 new hex digits."""
     given = request.headers.get(HEADER, "")
     return given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+
+
+def enter_task(*, request_id: str, task_id: str, asset_id: int | None) -> None:
+    """From now on a worker's lines belong to this task, which that request has sent, until ``leave_task``."""
+    _current.set(request_id if _ACCEPTED.fullmatch(request_id) else OUTSIDE_REQUEST)
+    _task.set((task_id, asset_id))
+
+
+def leave_task() -> None:
+    """The task is over."""
+    _current.set(OUTSIDE_REQUEST)
+    _task.set(("", None))
 
 
 class RequestIDMiddleware:
@@ -71,10 +84,16 @@ def _named(response: HttpResponseBase) -> HttpResponseBase:
 
 
 class RequestIDFilter(logging.Filter):
-    """Gives every log record ``request_id`` (``-`` outside of a request)."""
+    """Gives every log record ``request_id`` (``-`` outside of a request), in a worker's task ``task_id`` and
+    ``asset_id``, and ``context``, all of these in one text."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
         known = request.META.get(_META) if isinstance(request, HttpRequest) else None
-        record.request_id = known or current_request_id()
+        record.request_id = context = known or current_request_id()
+        task_id, asset_id = _task.get()
+        if task_id:
+            record.task_id, record.asset_id = task_id, asset_id
+            context += f" task {task_id} asset {asset_id}"
+        record.context = context
         return True

@@ -39,7 +39,7 @@ def parse_rate(text: str) -> Rate:
 class AttemptThrottle(BaseThrottle):
     """Counts the attempts at a view per address, by one atomic increment each.
 
-    The view names its rate in ``throttle_scope``. Subclasses say in ``subjects`` what else counts, or instead.
+    The view names its rate in ``throttle_scope``. Subclasses say in ``limits`` what else counts, or instead.
     """
 
     def __init__(self) -> None:
@@ -49,17 +49,22 @@ class AttemptThrottle(BaseThrottle):
         """Count one attempt of each subject, up to the first that has no more. Raises ServiceUnavailable."""
         if not settings.THROTTLES_ENABLED:
             return True
-        scope: str = view.throttle_scope  # type: ignore[attr-defined]
-        rate = parse_rate(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"][scope])
-        return all(self._count(f"{scope}:{subject}", rate) for subject in self.subjects(request, view))
+        rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
+        limits = self.limits(request, view)
+        return all(self._count(f"{scope}:{subject}", parse_rate(rates[scope])) for scope, subject in limits)
 
     def wait(self) -> float | None:
         """Seconds until the next window, of the subject that was counted last."""
         return self._wait
 
-    def subjects(self, request: Request, view: APIView) -> Iterator[str]:
-        """Who makes the attempt; each has a count of its own. A refused one costs those after it nothing."""
-        yield f"address:{_network(self.get_ident(request))}"
+    def limits(self, request: Request, view: APIView) -> Iterator[tuple[str, str]]:
+        """Names of rates, and who makes the attempt; each pair has a count of its own. A refused one costs those after
+        it nothing."""
+        yield view.throttle_scope, self.address(request)  # type: ignore[attr-defined]
+
+    def address(self, request: Request) -> str:
+        """Where the attempt comes from."""
+        return f"address:{_network(self.get_ident(request))}"
 
     def _count(self, subject: str, rate: Rate) -> bool:
         """Count one attempt; whether it was still allowed. Raises ServiceUnavailable where nothing can be counted."""
@@ -88,11 +93,11 @@ class AttemptThrottle(BaseThrottle):
 class UserThrottle(AttemptThrottle):
     """Counts per signed-in user, from wherever: people behind one address do not share a limit. Others by address."""
 
-    def subjects(self, request: Request, view: APIView) -> Iterator[str]:
+    def limits(self, request: Request, view: APIView) -> Iterator[tuple[str, str]]:
         if request.user.is_authenticated:
-            yield f"user:{request.user.pk}"
+            yield view.throttle_scope, f"user:{request.user.pk}"  # type: ignore[attr-defined]
         else:
-            yield from super().subjects(request, view)
+            yield from super().limits(request, view)
 
 
 def _network(address: str | None) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import validate_host
 
 from config.storages import MAX_EXPIRY_SECONDS
 
@@ -19,6 +21,7 @@ POSITIVE = (
 )
 _CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/([a-z0-9!#$&^_.+-]+|\*)|\*/\*", re.IGNORECASE)
 MIN_SECRET_KEY_CHARACTERS = 32  # of HMAC-SHA256 (RFC 7518, 3.2)
+MIN_TOKEN_CHARACTERS = 16
 
 
 @register(Tags.files)
@@ -102,6 +105,66 @@ def check_proxies(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         message = "TRUSTED_PROXY_HEADERS is on, but TRUSTED_PROXY_COUNT is 0."
         return [Warning(message, hint=hint, id="vitrine.W004")]
     return []
+
+
+@register(Tags.security)
+def check_x_accel_prefix(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """nginx takes the path of a location, not an address."""
+    prefix = settings.MEDIA_X_ACCEL_PREFIX
+    if not prefix or re.fullmatch(r"/[\w./-]+", prefix):
+        return []
+    hint = "Write the path of nginx's internal location: MEDIA_X_ACCEL_PREFIX=/protected"
+    return [Error(f"MEDIA_X_ACCEL_PREFIX={prefix!r} is no path.", hint=hint, id="vitrine.E010")]
+
+
+@register(Tags.security, deploy=True)
+def check_addresses(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """``check --deploy``: the site's own address, and what a proxy says of it."""
+    found: list[CheckMessage] = []
+    base = urlsplit(settings.PUBLIC_BASE_URL)
+    if base.scheme != "https":
+        hint = "Set PUBLIC_BASE_URL=https://www.example.com"
+        found.append(Warning("PUBLIC_BASE_URL is no https address.", hint=hint, id="vitrine.W005"))
+    elif not validate_host(base.hostname or "", settings.ALLOWED_HOSTS):
+        message = "ALLOWED_HOSTS lacks the host of PUBLIC_BASE_URL: its own links would be refused."
+        hint = f"Set ALLOWED_HOSTS={base.hostname}"
+        found.append(Warning(message, hint=hint, id="vitrine.W006"))
+    if settings.SECURE_SSL_REDIRECT and not settings.USE_X_FORWARDED_HOST:
+        message = "SECURE_SSL_REDIRECT without TRUSTED_PROXY_HEADERS: behind a proxy every page redirects to itself."
+        hint = "Set TRUSTED_PROXY_HEADERS=True where a proxy sets X-Forwarded-Proto, else SECURE_SSL_REDIRECT=False."
+        found.append(Warning(message, hint=hint, id="vitrine.W007"))
+    if settings.CORS_ALLOW_ALL_ORIGINS:
+        hint = "Name them: CORS_ALLOWED_ORIGINS=https://app.example.com"
+        message = "CORS_ALLOW_ALL_ORIGINS lets pages of any site call the API."
+        found.append(Warning(message, hint=hint, id="vitrine.W008"))
+    if settings.DEFAULT_FROM_EMAIL.rstrip(">").endswith("@localhost"):
+        hint = "Set DEFAULT_FROM_EMAIL=Vitrine <noreply@example.com>"
+        found.append(Warning("DEFAULT_FROM_EMAIL is nobody's address.", hint=hint, id="vitrine.W009"))
+    return found
+
+
+@register(Tags.security, deploy=True)
+def check_services(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """``check --deploy``: what several processes share, and what a site in public needs."""
+    found: list[CheckMessage] = []
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        hint = "Set DATABASE_URL=postgres://user:password@host:5432/vitrine"
+        found.append(Warning("The database is SQLite: one writer at a time.", hint=hint, id="vitrine.W010"))
+    if not settings.REDIS_URL:
+        hint = "Set REDIS_URL=redis://127.0.0.1:6379/0"
+        message = "REDIS_URL is not set: each process counts rate limits for itself."
+        found.append(Warning(message, hint=hint, id="vitrine.W011"))
+    if not settings.THROTTLES_ENABLED:
+        hint = "Remove THROTTLES_ENABLED, or set it to True."
+        found.append(Warning("THROTTLES_ENABLED is off: passwords can be guessed.", hint=hint, id="vitrine.W012"))
+    if 0 < len(settings.METRICS_TOKEN) < MIN_TOKEN_CHARACTERS:
+        hint = "Set METRICS_TOKEN to 32 random characters, or leave it out: then staff alone sees /metrics."
+        found.append(Warning("METRICS_TOKEN is short enough to guess.", hint=hint, id="vitrine.W013"))
+    if not getattr(staticfiles_storage, "hashed_files", {"": ""}):
+        message = f"{settings.STATIC_ROOT} holds no manifest: the pages of the admin would be errors (500)."
+        hint = "Run: manage.py collectstatic --no-input"
+        found.append(Warning(message, hint=hint, id="vitrine.W014"))
+    return found
 
 
 def stop_on_errors() -> None:

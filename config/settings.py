@@ -9,6 +9,9 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from api.logs import FORMATS as LOG_FORMATS
+from api.logs import logging_config, secrets_of
+from config.admin_theme import ADMIN_THEME
 from config.storages import read_media_environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -22,6 +25,10 @@ class _Env(environ.Env):  # type: ignore[misc]
             return super().get_value(var, *args, **kwargs)
         except ValueError as error:
             raise ImproperlyConfigured(f"{var}: {error}. Correct it, or leave {var} out for its default.") from None
+
+    def list(self, var: str, *args: Any, **kwargs: Any) -> list[str]:
+        """Texts that commas part, whatever blanks stand around them."""
+        return [text for each in super().list(var, *args, **kwargs) if (text := str(each).strip())]
 
 
 env = _Env()
@@ -46,8 +53,8 @@ if not SECRET_KEY:
     SECRET_KEY = _development_secret_key()
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="").rstrip("/")
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_BASE_URL] if "://" in PUBLIC_BASE_URL else [])
 if env.bool("TRUSTED_PROXY_HEADERS", default=False):
     USE_X_FORWARDED_HOST = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -58,13 +65,17 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if _https else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
+# HSTS for subdomains and the browsers' preload lists bind more than this site: whoever has the domain decides.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_ENGINE = "users.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 X_FRAME_OPTIONS = "DENY"
 
 # --- Applications -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",  # the theme of the admin, before what it dresses
+    "unfold.contrib.filters",
+    "config.admin_app.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -90,6 +101,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "api.request_ids.RequestIDMiddleware",
+    "api.request_log.RequestLogMiddleware",
+    "api.request_metrics.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "api.caching.CachingMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -101,7 +114,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -118,6 +130,8 @@ TEMPLATES = [
         },
     }
 ]
+UNFOLD = ADMIN_THEME
+FORMAT_MODULE_PATH = "config.formats"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -215,6 +229,7 @@ AUTH_PASSWORD_VALIDATORS = [
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(hours=24),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "AUTH_TOKEN_CLASSES": ["users.token_keys.AccessToken"],  # SECRET_KEY_FALLBACKS count for tokens too
     "CHECK_REVOKE_TOKEN": True,  # a change of the password ends every session
     "UPDATE_LAST_LOGIN": False,
 }
@@ -273,6 +288,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "api.openapi.Schema",
     "DEFAULT_THROTTLE_RATES": {
         "login": env.str("THROTTLE_LOGIN", default="10/min"),
+        "login_address": env.str("THROTTLE_LOGIN_ADDRESS", default="60/min"),
+        "login_account": env.str("THROTTLE_LOGIN_ACCOUNT", default="100/hour"),
         "signup": env.str("THROTTLE_SIGNUP", default="20/hour"),
         "password_reset": env.str("THROTTLE_PASSWORD_RESET", default="5/hour"),
         "uploads": env.str("THROTTLE_UPLOADS", default="1200/hour"),
@@ -309,13 +326,10 @@ CORS_ALLOW_HEADERS = [
     *("idempotency-key", "x-request-id", "range"),
 ]
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+WORKER_METRICS_ADDRESS = env.str("WORKER_METRICS_ADDRESS", default="")  # host:port
 
 # --- Logs -------------------------------------------------------------------------------------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "api.request_ids.RequestIDFilter"}},
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["request_id"]}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-}
+LOG_FORMAT = env.str("LOG_FORMAT", default="") or ("plain" if DEBUG else "json")
+if LOG_FORMAT not in LOG_FORMATS:
+    raise ImproperlyConfigured(f"LOG_FORMAT={LOG_FORMAT!r} is not known. Write one of: {', '.join(LOG_FORMATS)}.")
+LOGGING = logging_config(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"), {SECRET_KEY, *secrets_of(os.environ)})

@@ -6,7 +6,7 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 
-from api.request_ids import RequestIDFilter, RequestIDMiddleware, current_request_id
+from api.request_ids import RequestIDFilter, RequestIDMiddleware, current_request_id, enter_task, leave_task
 
 pytestmark = pytest.mark.urls("api.tests.urls")
 
@@ -89,3 +89,19 @@ def test_asgi_answers_carry_it_too() -> None:
     answer = asyncio.run(AsyncClient().get("/api/nowhere/"))
     assert answer.status_code == 404
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
+
+
+def test_a_workers_lines_name_the_task_and_the_request_that_sent_it() -> None:
+    enter_task(request_id="request-1", task_id="task-1", asset_id=7)
+    try:
+        made = logging.makeLogRecord({})
+        RequestIDFilter().filter(made)
+        assert (made.request_id, made.task_id, made.asset_id) == ("request-1", "task-1", 7)
+        assert made.context == "request-1 task task-1 asset 7"
+        enter_task(request_id="line\nbreak", task_id="task-2", asset_id=None)
+        assert record() == "-"
+    finally:
+        leave_task()
+    made = logging.makeLogRecord({})
+    RequestIDFilter().filter(made)
+    assert (made.request_id, made.context, hasattr(made, "task_id")) == ("-", "-", False)

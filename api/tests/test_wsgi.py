@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 
-from api.wsgi import DRAINED_BYTES, LEFT_BYTES, drained_bodies, readable_headers
+from api.wsgi import DRAINED_BYTES, LEFT_BYTES, drained_bodies, readable_headers, whole_bodies
 
 pytestmark = [pytest.mark.urls("api.tests.urls"), pytest.mark.django_db]
 
 
-def status_of(**environ: str) -> int:
+def status_of(application: Any = None, **environ: Any) -> int:
     seen: list[int] = []
 
     def start_response(status: str, headers: Any, error: Any = None) -> None:
@@ -20,7 +20,7 @@ def status_of(**environ: str) -> int:
         "wsgi.input": io.BytesIO(b'{"title": "a"}'), "wsgi.url_scheme": "http", "CONTENT_LENGTH": "14",
         "CONTENT_TYPE": "application/json",
     }  # fmt: skip
-    readable_headers(WSGIHandler())({**request, **environ}, start_response)
+    readable_headers(application or WSGIHandler())({**request, **environ}, start_response)
     return seen[0]
 
 
@@ -44,6 +44,48 @@ def status_of(**environ: str) -> int:
 )
 def test_headers_that_cannot_be_read_are_the_clients_fault(environ: dict[str, str], status: int) -> None:
     assert status_of(**environ) == status
+
+
+FORM = b'--x\r\nContent-Disposition: form-data; name="title"\r\n\r\na\r\n--x\r\n' + (
+    b'Content-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n' + b"data" * 100 + b"\r\n--x--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data; boundary=x", FORM),
+        ("application/x-www-form-urlencoded", b"title=abcdefgh"),
+        ("application/json", b'{"title": "a"}'),
+    ],
+)
+@pytest.mark.parametrize("missing", [0, 1, 10, 14])
+def test_a_body_that_breaks_off_is_not_taken_for_a_shorter_one(kind: str, body: bytes, missing: int) -> None:
+    came = io.BytesIO(body[: len(body) - missing])
+    environ = {"CONTENT_TYPE": kind, "CONTENT_LENGTH": str(len(body)), "wsgi.input": came}
+    status = status_of(whole_bodies(WSGIHandler()), **environ)
+    assert status == (400 if missing else 200)
+
+
+class Trickle(io.BytesIO):
+    """A body that comes in small pieces."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(min(3, size or 3))
+
+
+def test_a_body_is_read_as_a_file_is() -> None:
+    seen: list[Any] = []
+
+    def read(environ: dict[str, Any], start_response: Any) -> Any:
+        body = environ["wsgi.input"]
+        seen.extend(
+            [body.read(5), body.readline(), body.readline(3), body.read(0), body.read(), body.read(), body.read(9)]
+        )
+        return []
+
+    whole_bodies(read)({"CONTENT_LENGTH": "20", "wsgi.input": Trickle(b"01234567\nabcdefghijk and more")}, None)
+    assert seen == [b"01234", b"567\n", b"abc", b"", b"defghijk", b"", b""]
 
 
 class File(list):

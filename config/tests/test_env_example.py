@@ -9,7 +9,7 @@ import pytest
 from config.tests.boot import ROOT, boot
 
 EXAMPLE = ROOT / ".env.example"
-SOURCES = [ROOT / "config" / name for name in ("settings.py", "storages.py")]
+SOURCES = [ROOT / "config" / name for name in ("settings.py", "storages.py", "gunicorn.py")]
 READERS = {"env", "read", "environ"}  # `env.str("NAME")`, `read.first("NAME", "OTHER")`, `os.environ.get("NAME")`
 NAME = re.compile(r"[A-Z][A-Z0-9_]+")
 

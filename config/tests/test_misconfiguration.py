@@ -143,3 +143,15 @@ def test_without_a_secret_only_a_laptop_starts(lines: str, tmp_path: Path) -> No
     assert done.returncode != 0
     assert "SECRET_KEY is not set" in done.stderr
     assert "DEBUG=True" in done.stderr
+
+
+def test_blanks_around_commas_mean_nothing(tmp_path: Path) -> None:
+    lines = """
+        SECRET_KEY=a
+        SECRET_KEY_FALLBACKS=b, c ,
+        ALLOWED_HOSTS=a.example.com, b.example.com
+        MEDIA_VARIANT_WIDTHS=320, 800
+    """
+    read = "from config import settings as s; print(s.SECRET_KEY_FALLBACKS, s.ALLOWED_HOSTS, s.MEDIA_VARIANT_WIDTHS)"
+    started = boot(read, tmp_path / "site.env", lines)
+    assert started.stdout == "['b', 'c'] ['a.example.com', 'b.example.com'] [320, 800]\n", started.stderr
