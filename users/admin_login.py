@@ -7,12 +7,7 @@ from django.core.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from users.throttles import SignInThrottle
-
-
-class _Login(APIView):
-    throttle_scope = "login"
-    throttle_by_account = True
+from users.throttles import PasswordThrottle
 
 
 class AdminLoginForm(AdminAuthenticationForm):
@@ -21,6 +16,9 @@ class AdminLoginForm(AdminAuthenticationForm):
     def clean(self) -> dict[str, Any]:
         attempt: Any = Request(self.request)  # type: ignore[arg-type]
         attempt._full_data = {"email": self.cleaned_data.get("username")}
-        if not SignInThrottle().allow_request(attempt, _Login()):
+        throttle = PasswordThrottle()
+        if not throttle.allow_request(attempt, APIView()):
             raise ValidationError("Too many attempts. Wait a minute, then try again.", code="throttled")
-        return super().clean()
+        cleaned = super().clean()
+        throttle.remember(attempt)
+        return cleaned

@@ -16,7 +16,7 @@ from users import examples
 from users.models import User
 from users.passwords import password_change, password_reset_confirm, password_reset_send
 from users.services import user_signup
-from users.throttles import SignInThrottle
+from users.throttles import PasswordThrottle, SignInThrottle
 from users.tokens import access_token, end_session, no_active_account, token_pair
 
 _ERROR = {"$ref": "#/components/schemas/Error"}
@@ -58,9 +58,7 @@ class SignUpView(FormView):
 
 class LoginView(FormView):
     serializer_class = forms.LoginSerializer
-    throttle_classes = (SignInThrottle,)
-    throttle_scope = "login"
-    throttle_by_account = True
+    throttle_classes = (PasswordThrottle,)
 
     @extend_schema(
         operation_id="auth_login",
@@ -74,6 +72,7 @@ class LoginView(FormView):
         user = authenticate(request._request, **self.validated(request))
         if user is None:
             raise no_active_account()
+        PasswordThrottle().remember(request)
         return Response(token_pair(user))
 
 
@@ -113,9 +112,7 @@ class PasswordChangeView(FormView):
     authentication_classes = GenericAPIView.authentication_classes
     permission_classes = (IsAuthenticated,)
     serializer_class = forms.PasswordChangeSerializer
-    throttle_classes = (SignInThrottle,)
-    throttle_scope = "login"
-    throttle_by_account = True
+    throttle_classes = (PasswordThrottle,)
 
     @extend_schema(
         operation_id="auth_password_change",

@@ -48,6 +48,8 @@ def user_update(*, user: User, changes: Mapping[str, Any]) -> None:
             stored_image(changes.get("avatar"), owner=user, folder=f"avatars/user_{user.pk}") as asset,
             transaction.atomic(),
         ):
+            if asset is not None:
+                asset_publish(asset)  # locks an upload, as publishing does before any row's owner is locked elsewhere
             row = User.objects.select_for_update().get(pk=user.pk)
             replaced = row.avatar_id if "avatar" in changes else None
             for name, value in values.items():
@@ -55,8 +57,6 @@ def user_update(*, user: User, changes: Mapping[str, Any]) -> None:
             if "avatar" in changes:
                 row.avatar = asset
             row.save(force_update=True)
-            if asset is not None:
-                asset_publish(asset)
             if replaced is not None:
                 assets_discard([replaced])
     except User.DoesNotExist as error:

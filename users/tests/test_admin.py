@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user
 from django.contrib.auth.models import Group, Permission
 from django.db import connection, transaction
+from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -266,3 +269,75 @@ def test_autocomplete_takes_any_text(admin_page: Client) -> None:
     where = {"app_label": "artworks", "model_name": "artwork", "field_name": "author", "term": "\0ROOT"}
     found = admin_page.get(reverse("admin:autocomplete"), where).json()["results"]
     assert [one["text"] for one in found] == ["root@example.com"]
+
+
+def chosen(action: str, *users: Any) -> dict[str, Any]:
+    return {"action": action, "_selected_action": [user.pk for user in users]}
+
+
+def test_accounts_are_deactivated_and_activated(admin_page: Client, root: Any, make_user: Any) -> None:
+    anna, ben = make_user("anna"), make_user("ben", is_active=False)
+    hers = Client()
+    hers.force_login(anna)
+    page = admin_page.post(reverse(LIST), chosen("deactivate", anna, ben, root), follow=True).content.decode()
+    assert "1 user deactivated. 1 left as before" in page  # nobody locks themselves out
+    states = dict(User.objects.values_list("username", "is_active"))
+    assert states == {"root": True, "anna": False, "ben": False}
+    assert LogEntry.objects.get().get_change_message() == "Deactivated."
+    assert "_auth_user_id" in hers.session and not get_user(request_of(hers)).is_authenticated
+    page = admin_page.post(reverse(LIST), chosen("activate", anna, ben), follow=True).content.decode()
+    assert "2 users activated." in page
+    assert not User.objects.filter(is_active=False).exists()
+
+
+def request_of(client: Client) -> HttpRequest:
+    request = HttpRequest()
+    request.session = client.session
+    return request
+
+
+def test_only_superusers_deactivate_staff(clerk_page: Client, root: Any, make_user: Any) -> None:
+    colleague, anna = make_user("colleague", is_staff=True), make_user("anna")
+    page = clerk_page.post(reverse(LIST), chosen("deactivate", root, colleague, anna), follow=True).content.decode()
+    assert "1 user deactivated. 2 left as before" in page
+    assert set(User.objects.filter(is_active=False)) == {anna}
+    page = clerk_page.post(reverse(LIST), chosen("deactivate", root), follow=True).content.decode()
+    assert "0 users deactivated" in page
+
+
+def test_who_may_only_look_deactivates_nobody(make_user: Any) -> None:
+    clerk, page, anna = make_user("clerk", is_staff=True), Client(), make_user("anna")
+    clerk.user_permissions.set(Permission.objects.filter(codename="view_user"))
+    page.force_login(clerk)
+    page.post(reverse(LIST), chosen("deactivate", anna))
+    assert User.objects.get(pk=anna.pk).is_active
+
+
+def test_the_page_says_how_much_of_the_quota_is_used(
+    admin_page: Client, clerk_page: Client, make_user: Any, photo: Any, settings: Any
+) -> None:
+    anna = make_user("anna")
+    artwork = artwork_create(author=anna, title="Hers", image=image(photo))
+    MediaAsset.objects.filter(pk=artwork.image_id).update(size=3 * 1024**2)
+    settings.UPLOAD_QUOTA_BYTES = 12 * 1024**2
+    assert "3.0\xa0MB of 12.0\xa0MB<meter" in admin_page.get(change(anna)).content.decode()
+    assert "3.0\xa0MB" not in clerk_page.get(change(anna)).content.decode()  # who may not see the files
+    settings.UPLOAD_QUOTA_BYTES = 0
+    page = admin_page.get(change(anna)).content.decode()
+    assert "3.0\xa0MB" in page and "<meter" not in page
+
+
+def test_links_lead_only_to_what_one_may_see(clerk_page: Client, make_user: Any) -> None:
+    page = clerk_page.get(change(make_user("anna"))).content.decode()
+    assert "author__id__exact" not in page and "owner__id__exact" not in page
+
+
+def test_groups_are_completed_and_have_the_theme(admin_page: Client, make_user: Any) -> None:
+    group = Group.objects.create(name="Curators")
+    page = admin_page.get(change(make_user("anna"))).content.decode()
+    assert 'data-field-name="groups"' in page
+    where = {"app_label": "users", "model_name": "user", "field_name": "groups", "term": "cur"}
+    found = admin_page.get(reverse("admin:autocomplete"), where).json()["results"]
+    assert found == [{"id": str(group.pk), "text": "Curators"}]
+    assert "Curators" in admin_page.get(reverse("admin:auth_group_changelist")).content.decode()
+    assert admin_page.get(reverse("admin:auth_group_change", args=[group.pk])).status_code == 200

@@ -93,7 +93,7 @@ def test_one_session_is_ended_four_times_at_once(client_of, make_user):
 
 def test_attempts_at_once_are_all_counted(client_of, settings):
     settings.THROTTLES_ENABLED = True
-    rates = {**settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], "login": "3/day"}
+    rates = {**settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], "login_address": "3/day"}
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": rates}
     bodies = [{"email": f"u{number}@example.com", "password": "wrong"} for number in range(10)]
     assert race(client_of, "/api/auth/login/", bodies)[0] == [401] * 3 + [429] * 7

@@ -205,3 +205,45 @@ def test_bad_tokens_are_401_on_every_read_and_write(client_of, make_user, name):
     for answer in (client.get("/api/users/me/"), client.patch("/api/users/me/", {"first_name": "x"})):
         assert (answer.status_code, set(answer.json())) == (401, {"detail", "code"})
         assert answer["WWW-Authenticate"].startswith("Bearer")
+
+
+# --- A key that is changed --------------------------------------------------------------------------------------------
+
+FORMER, UNKNOWN = "the-key-before-" + "0123456789" * 5, "nobodys-key-" + "0123456789" * 5
+
+
+def signed_again(token, key):
+    """The same claims, as another key would have signed them."""
+    return encoded(token.payload, key)
+
+
+def test_what_a_former_key_signed_stays_valid_while_it_is_a_fallback(client_of, anna, settings):
+    refresh = RefreshToken.for_user(anna)
+    former_access, former_refresh = (signed_again(token, FORMER) for token in (refresh.access_token, refresh))
+    assert as_bearer(client_of, former_access).get("/api/users/me/").status_code == 401
+    assert post(client_of(), "token/refresh", refresh=former_refresh).status_code == 401
+
+    settings.SECRET_KEY_FALLBACKS = [UNKNOWN, FORMER]
+    assert as_bearer(client_of, former_access).get("/api/users/me/").status_code == 200
+    answer = post(client_of(), "token/refresh", refresh=former_refresh)
+    assert answer.status_code == 200
+    assert jwt.decode(answer.json()["access"], settings.SECRET_KEY, algorithms=["HS256"])["user_id"] == str(anna.pk)
+    assert as_bearer(client_of, str(refresh.access_token)).get("/api/users/me/").status_code == 200
+
+    assert post(client_of(), "logout", refresh=former_refresh).status_code in (200, 204, 205)
+    assert post(client_of(), "token/refresh", refresh=former_refresh).status_code == 401
+    settings.SECRET_KEY_FALLBACKS = []
+    assert as_bearer(client_of, former_access).get("/api/users/me/").status_code == 401
+
+
+@pytest.mark.parametrize("key", [UNKNOWN, FORMER])
+def test_a_fallback_changes_no_other_rule(client_of, anna, settings, key):
+    settings.SECRET_KEY_FALLBACKS = [FORMER]
+    expired = RefreshToken.for_user(anna).access_token
+    expired.set_exp(lifetime=timedelta(seconds=-1))
+    refresh = RefreshToken.for_user(anna)
+    unsigned = jwt.encode(refresh.access_token.payload, None, algorithm="none")
+    forged = signed_again(refresh.access_token, UNKNOWN)
+    for text in (signed_again(expired, key), signed_again(refresh, key), unsigned, forged, "x", "a.b.c"):
+        answer = as_bearer(client_of, text).get("/api/users/me/")
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")

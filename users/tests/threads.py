@@ -2,25 +2,22 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.db import connection
 
 
 def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Run the calls in threads that start together; their results in the order in which they ended."""
-    start, results = threading.Barrier(len(calls)), []
+    """Run the calls in threads that start together; their results, in that order. Raises what one raises."""
+    start = threading.Barrier(len(calls))
 
-    def run(call: Callable[[], Any]) -> None:
+    def run(call: Callable[[], Any]) -> Any:
         try:
             start.wait(10)
-            results.append(call())
+            return call()
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
