@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from ads.image_services import ad_save
 from ads.models import MAX_IMAGES, Ad, AdImage
 from ads.services import ad_create, ads_mark_sold
+from api.idempotency import Claim
 from media_assets.admin.gallery import GalleryAdmin, GalleryInline, GalleryWrites
 from media_assets.admin.previews import thumbnail_column
 from media_assets.admin.saving import changed_values
@@ -31,10 +32,8 @@ class AdAdmin(GalleryAdmin):
     list_display = ("title", "price", "owner", "is_active", "is_sold", "created_at")
     list_filter = ("is_sold", "is_active", "created_at")
     list_select_related = ("owner",)
-    list_per_page = 50
     search_fields = ("title", "description", "owner__email", "owner__username")
     search_help_text = "Title, description, or the owner's e-mail or username."
-    show_full_result_count = False
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-id")
     autocomplete_fields = ("owner",)
@@ -60,14 +59,18 @@ class AdAdmin(GalleryAdmin):
         """The owner stays: to whom the images belong, and with whose account it all goes."""
         return self.readonly_fields if obj is None else (*self.readonly_fields, "owner")
 
-    def save_model(self, request: HttpRequest, obj: Ad, form: Any, change: bool) -> None:
-        if not change:
-            obj.pk = ad_create(**changed_values(form)).pk
+    def create(self, values: dict[str, Any], claim: Claim) -> int:
+        return ad_create(**values, claim=claim).pk
 
-    def save_gallery(self, request: HttpRequest, form: Any, writes: GalleryWrites) -> list[Any]:
+    def save_gallery(self, form: Any, writes: GalleryWrites, claim: Claim) -> list[Any]:
         values: Any = changed_values(form)
         return ad_save(
-            ad=form.instance, changes=values, added=writes.added, changed=writes.changed, removed=writes.removed
+            ad=form.instance,
+            changes=values,
+            added=writes.added,
+            changed=writes.changed,
+            removed=writes.removed,
+            claim=claim,
         )
 
     @admin.action(description="Mark selected ads as sold", permissions=["change"])

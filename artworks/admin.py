@@ -11,10 +11,10 @@ from django.utils.text import Truncator
 
 from artworks.models import ArtWork, Like, Review
 from artworks.services import artwork_create, artwork_update, review_create, review_update
+from media_assets.admin.base import RowAdmin
 from media_assets.admin.filters import ImageFilter
-from media_assets.admin.images import FORM_KEY, ImageUploadAdmin, form_claim
-from media_assets.admin.links import related_lists
-from media_assets.admin.saving import ServiceAdmin, changed_values
+from media_assets.admin.images import ImageUploadAdmin
+from media_assets.admin.saving import ServiceAdmin, changed_values, form_claim
 
 EXCERPT_CHARACTERS = 80
 TITLE_CHARACTERS = 40
@@ -25,10 +25,8 @@ class ArtWorkAdmin(ImageUploadAdmin):
     list_display = ("title", "author", "tags", "likes", "reviews", "created_at")
     list_filter = ("created_at", ImageFilter)
     list_select_related = ("author", "image")
-    list_per_page = 50
     search_fields = ("title", "description", "medium", "tags", "author__email", "author__username")
     search_help_text = "Title, description, medium, tags, or the author's e-mail or username."
-    show_full_result_count = False
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-id")
     autocomplete_fields = ("author",)
@@ -36,7 +34,7 @@ class ArtWorkAdmin(ImageUploadAdmin):
     readonly_fields = ("likes_count", "reviews_count", "belonging", "created_at", "updated_at")
     about: tuple[Any, ...] = (
         (None, {"fields": ("title", "author", "image", "image_url")}),
-        ("About", {"fields": ("description", "medium", "dimensions", "tags", FORM_KEY)}),
+        ("About", {"fields": ("description", "medium", "dimensions", "tags")}),
     )
     record: tuple[Any, ...] = (
         ("Record", {"fields": (("likes_count", "reviews_count", "belonging"), ("created_at", "updated_at"))}),
@@ -66,8 +64,9 @@ class ArtWorkAdmin(ImageUploadAdmin):
         return artwork.reviews_count
 
     @admin.display(description="belonging to it")
-    def belonging(self, artwork: ArtWork) -> SafeString:
-        return related_lists(artwork)
+    def belonging(self, artwork: Any) -> SafeString:
+        links: SafeString = artwork.related_lists
+        return links
 
 
 @admin.register(Review)
@@ -75,10 +74,8 @@ class ReviewAdmin(ServiceAdmin):
     list_display = ("title", "rating", "excerpt", "author", "created_at")
     list_filter = ("rating", "created_at")
     list_select_related = ("author", "artwork")
-    list_per_page = 50
     search_fields = ("text", "artwork__title", "author__email", "author__username")
     search_help_text = "Text, title of the artwork, or the author's e-mail or username."
-    show_full_result_count = False
     ordering = ("-id",)
     autocomplete_fields = ("author", "artwork")
     fields = ("artwork", "author", "rating", "text", "created_at", "updated_at")
@@ -107,16 +104,14 @@ class ReviewAdmin(ServiceAdmin):
 
 
 @admin.register(Like)
-class LikeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class LikeAdmin(RowAdmin):
     """Likes are given by people: here they are only looked at and deleted."""
 
     list_display = ("artwork", "user", "created_at")
     list_filter = ("created_at",)
     list_select_related = ("user", "artwork")
-    list_per_page = 50
     search_fields = ("artwork__title", "user__email", "user__username")
     search_help_text = "Title of the artwork, or the user's e-mail or username."
-    show_full_result_count = False
     ordering = ("-id",)
     fields = ("artwork", "user", "created_at")
 

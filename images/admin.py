@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from images.models import LibraryImage
 from images.services import library_image_create, library_image_update
 from media_assets.admin.filters import ImageFilter
-from media_assets.admin.images import FORM_KEY, ImageUploadAdmin, form_claim
-from media_assets.admin.saving import changed_values
+from media_assets.admin.images import ImageUploadAdmin
+from media_assets.admin.saving import changed_values, form_claim
 
 
 @admin.register(LibraryImage)
@@ -17,15 +17,13 @@ class LibraryImageAdmin(ImageUploadAdmin):
     list_display = ("__str__", "user", "uploaded_at")
     list_filter = ("uploaded_at", ImageFilter)
     list_select_related = ("user", "image")
-    list_per_page = 50
     search_fields = ("title", "description", "image__original_filename", "user__email", "user__username")
     search_help_text = "Title, description, name of the file, or the person's e-mail or username."
-    show_full_result_count = False
     date_hierarchy = "uploaded_at"
     ordering = ("-uploaded_at", "-id")
     autocomplete_fields = ("user",)
     readonly_fields = ("uploaded_at", "updated_at")
-    about: tuple[Any, ...] = ((None, {"fields": ("user", "image", "title", "description", FORM_KEY)}),)
+    about: tuple[Any, ...] = ((None, {"fields": ("user", "image", "title", "description")}),)
     record: tuple[Any, ...] = (("Record", {"fields": (("uploaded_at", "updated_at"),)}),)
 
     def get_fieldsets(self, request: HttpRequest, obj: LibraryImage | None = None) -> Any:

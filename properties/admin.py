@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
+from api.idempotency import Claim
 from media_assets.admin.gallery import GalleryAdmin, GalleryInline, GalleryWrites
 from media_assets.admin.previews import thumbnail_column
 from media_assets.admin.saving import changed_values
@@ -27,10 +28,8 @@ class HouseAdmin(GalleryAdmin):
     inlines = (PropertyImageInline,)
     list_filter = ("is_available", "created_at")
     list_select_related = ("owner",)
-    list_per_page = 50
     search_fields = ("title", "description", "address", "city", "owner__email", "owner__username")
     search_help_text = "Title, description, address, city, or the owner's e-mail or username."
-    show_full_result_count = False
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-id")
     autocomplete_fields = ("owner",)
@@ -59,11 +58,10 @@ class HouseAdmin(GalleryAdmin):
         """The owner stays: to whom the images belong, and with whose account it all goes."""
         return self.readonly_fields if obj is None else (*self.readonly_fields, "owner")
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        if not change:
-            obj.pk = house_create(self.model, **changed_values(form)).pk
+    def create(self, values: dict[str, Any], claim: Claim) -> int:
+        return house_create(self.model, **values, claim=claim).pk
 
-    def save_gallery(self, request: HttpRequest, form: Any, writes: GalleryWrites) -> list[Any]:
+    def save_gallery(self, form: Any, writes: GalleryWrites, claim: Claim) -> list[Any]:
         changed: dict[int, ImageChanges] = writes.changed
         return house_save(
             house=form.instance,
@@ -71,6 +69,7 @@ class HouseAdmin(GalleryAdmin):
             added=[NewImage(**values) for values in writes.added],
             changed=changed,
             removed=writes.removed,
+            claim=claim,
         )
 
 

@@ -1,5 +1,6 @@
 """Ads in the admin: images go in by the ad's own form, all or nothing; everything goes out with a delete."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -280,3 +281,41 @@ def test_ads_are_found_and_owners_completed(admin_page: Client, make_ad: Any, ma
         assert [ad.title for ad in page.context["cl"].result_list] == found, query
     where = {"app_label": "ads", "model_name": "ad", "field_name": "owner", "term": "zoe"}
     assert len(admin_page.get(reverse("admin:autocomplete"), where).json()["results"]) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_sent_twice_is_done_once(admin_page: Client, owner: Any, photo: Any) -> None:
+    """While the first is still being saved, and after that."""
+    again = Client()
+    again.cookies = admin_page.cookies
+    sent = form(owner=owner.pk, form_key=shown_key(admin_page.get(reverse(ADD))))
+    assert [admin_page.post(reverse(ADD), sent).url for _ in range(2)] == [reverse(LIST)] * 2
+    ad = Ad.objects.get()
+    key = shown_key(admin_page.get(change(ad)))
+
+    def save(client: Client) -> Any:
+        return client.post(change(ad), form(ad, {"image": photo("a.jpg")}, form_key=key))
+
+    first = form(ad, {"image": photo("a.jpg")}, form_key=key)
+    monkeypatch, said = pytest.MonkeyPatch(), []
+    with just_before(monkeypatch, lambda: said.extend(errors(save(again)))):
+        assert admin_page.post(change(ad), first).url == reverse(LIST)
+    assert any("being saved already" in error for error in said)
+    assert (ad.images.count(), files()) == (1, [f"ads/ad_{ad.pk}/a.jpg"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_images_of_a_form_sent_again_are_not_added_again(admin_page: Client, ad: Ad, photo: Any) -> None:
+    key = shown_key(admin_page.get(change(ad)))
+    for _ in range(2):
+        sent = form(None, {"image": photo("a.jpg")}, form_key=key)
+        assert admin_page.post(change(ad), sent).url == reverse(LIST)
+    assert (ad.images.count(), len(files())) == (1, 1)
+    admin_page.post(change(ad), form(None, {"image": photo("b.jpg")}, form_key=key))
+    assert ad.images.count() == 2  # another picture is another form
+
+
+def shown_key(answer: Any) -> str:
+    """The hidden key of the form that this page shows."""
+    key: str = re.findall(r'<input type="hidden" name="form_key" value="([^"]+)"', answer.content.decode())[0]
+    return key

@@ -1,12 +1,14 @@
 """The registry in the admin: to be looked at. A file that nothing uses can be discarded, what a worker could not do be
 tried again; no row is ever removed."""
 
+import re
 from functools import reduce
 from operator import or_
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -15,11 +17,25 @@ from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
 
-from media_assets.admin.filters import StateFilter, StorageFilter, UseFilter, WorkFilter, to_be_tried_again
+from media_assets.admin.base import RowAdmin
+from media_assets.admin.filters import (
+    CopyFilter,
+    OwnerFilter,
+    SizeFilter,
+    StateFilter,
+    StorageFilter,
+    UseFilter,
+    WorkFilter,
+    to_be_tried_again,
+)
 from media_assets.admin.links import admin_address
-from media_assets.admin.placeholders import placeholder_address
+from media_assets.admin.placeholders import shown_placeholder
 from media_assets.admin.previews import media_summary, preview_url, thumbnail_column
 from media_assets.models import LIVE_STATES, MediaAsset, State, referring_fields
 from media_assets.processing import MAX_TRIES, asset_retry
@@ -29,28 +45,35 @@ from media_assets.rendering import MediaRenderer
 from media_assets.services import assets_discard
 from media_assets.tasks import send
 
-admin.site.site_header = "Vitrine"
-admin.site.site_title = "Vitrine"
-admin.site.index_title = "Administration"
-admin.site.site_url = "/api/docs/"
 PREVIEW_PIXELS = 480
+STATE_LABELS = {
+    State.READY.value: "success",
+    State.PROCESSING.value: "info",
+    State.RESERVED.value: "info",
+    State.FAILED.value: "danger",
+    State.DISCARDED.value: "warning",
+    State.TOMBSTONE.value: "warning",
+}
+SHA256 = re.compile("[0-9a-fA-F]{64}")
 AT_ONCE = 50  # pictures that one request works on where there are no workers
 
 
 @admin.register(MediaAsset)
-class MediaAssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("key", "in_use", "condition", "storage", "measure", "owner", "created_at")
-    list_filter = (StateFilter, WorkFilter, "visibility", StorageFilter, UseFilter, "created_at")
+class MediaAssetAdmin(RowAdmin):
+    list_display = ("key", "in_use", "condition", "place", "measure", "owner", "created_at")
+    list_filter = (
+        *(StateFilter, WorkFilter, ("visibility", ChoicesDropdownFilter), StorageFilter, CopyFilter),
+        *(SizeFilter, UseFilter, ("owner", OwnerFilter), "created_at"),
+    )
     list_select_related = ("owner",)
-    list_per_page = 50
-    search_fields = ("key", "original_filename", "owner__email")
-    search_help_text = "Key, name of the file, or e-mail of its owner."
-    show_full_result_count = False
+    search_fields = ("key", "original_filename")
+    sortable_by = ("key", "measure", "created_at")
+    search_help_text = "Key, name of the file, e-mail of its owner, or sha256."
     ordering = ("-id",)
     actions = ("try_again",)
     fieldsets = (
         (None, {"fields": ("key", "original_filename", "owner", "condition", "work", "failure_reason")}),
-        ("Where", {"fields": ("storage", "visibility")}),
+        ("Where", {"fields": ("storage", "copy_storage", "visibility")}),
         ("What", {"fields": ("content_type", "measure", "sha256", "location_removed")}),
         ("When", {"fields": ("created_at", "published_at", "updated_at", "lease_expires_at", "purge_after")}),
     )
@@ -79,6 +102,18 @@ class MediaAssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         assets = super().get_queryset(request)
         return assets.annotate(is_used=reduce(or_, uses, Q(pk__in=[])))
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By what the text looks like: a whole sha256, an e-mail, else a part of a key or of a name."""
+        text = search_term.replace("\0", "").strip()
+        if SHA256.fullmatch(text):
+            return queryset.filter(sha256=text.lower()), False
+        if "@" in text:
+            owners = get_user_model()._default_manager.filter(email__icontains=text)
+            return queryset.filter(owner__in=owners), False
+        return super().get_search_results(request, queryset, search_term)
+
     def get_list_display(self, request: HttpRequest) -> Any:
         return [thumbnail_column(request, lambda asset: asset), *self.list_display]
 
@@ -101,7 +136,7 @@ class MediaAssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "preview": media,
             "preview_url": preview_url(media, PREVIEW_PIXELS),
             "variants": _variants(asset, media),
-            "placeholder": _placeholder(asset),
+            "placeholder": shown_placeholder(asset.placeholder),
             "summary": media_summary(media),
             "uses": [(f"{row._meta.verbose_name}: {row}", admin_address(row, request)) for row in where_used(asset)],
             "may_discard": self.may_discard(request, asset),
@@ -178,14 +213,19 @@ class MediaAssetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def in_use(self, asset: Any) -> bool:
         return bool(asset.is_used)
 
-    @admin.display(description="state", ordering="state")
+    @display(description="state", ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]
     def condition(self, asset: MediaAsset) -> str:
         return asset.state
 
+    @admin.display(description="storage", ordering="storage")
+    def place(self, asset: MediaAsset) -> SafeString | str:
+        """Where it lies, and where it may lie too."""
+        return format_html("{}<br>+ {}", asset.storage, asset.copy_storage) if asset.copy_storage else asset.storage
+
     @admin.display(description="size", ordering="size")
-    def measure(self, asset: MediaAsset) -> str:
-        pixels = f"{asset.width}\u00a0×\u00a0{asset.height}\u00a0px, " if asset.width else ""
-        return pixels + filesizeformat(asset.size)
+    def measure(self, asset: MediaAsset) -> SafeString | str:
+        size = filesizeformat(asset.size)
+        return format_html("{} × {} px<br>{}", asset.width, asset.height, size) if asset.width else size
 
     @admin.display(description="work")
     def work(self, asset: MediaAsset) -> str:
@@ -215,10 +255,3 @@ def _variants(asset: MediaAsset, media: dict[str, Any] | None) -> list[dict[str,
     """The asset's variants with their sizes in bytes, and addresses where it is delivered."""
     urls = {one["width"]: one["url"] for one in (media or {}).get("variants", ())}
     return [{**one, "url": urls.get(one["width"])} for one in asset.variants or ()]
-
-
-def _placeholder(asset: MediaAsset) -> str | None:
-    try:
-        return placeholder_address(asset.placeholder) if asset.placeholder else None
-    except ValueError:  # written by something else
-        return None

@@ -1,21 +1,28 @@
 """Filters by what the registry knows; none costs a query of its own."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
-from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 
-from media_assets.models import LIVE_STATES, State
+from media_assets.models import LIVE_STATES, MediaAssetQuerySet, State
 from media_assets.presets import presets
 
 NOT_CONFIGURED = "-"
 NO_IMAGE = "none"
+KB, MB = 1024, 1024**2
+SIZES = {  # from this many bytes on, to less than so many
+    "small": ("less than 100 KB", 0, 100 * KB),
+    "medium": ("100 KB to 1 MB", 100 * KB, MB),
+    "large": ("1 MB to 10 MB", MB, 10 * MB),
+    "huge": ("10 MB and more", 10 * MB, None),
+}
 
 
-class StateFilter(admin.SimpleListFilter):
+class StateFilter(DropdownFilter):  # type: ignore[misc]
     """By the state in one word."""
 
     title = "state"
@@ -28,7 +35,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(state=self.value()) if self.value() in State.values else queryset
 
 
-class ImageFilter(admin.SimpleListFilter):
+class ImageFilter(DropdownFilter):  # type: ignore[misc]
     """Rows of an ImageUploadAdmin by the state of their image, or without one."""
 
     title = "image"
@@ -47,7 +54,7 @@ class ImageFilter(admin.SimpleListFilter):
         return queryset
 
 
-class StorageFilter(admin.SimpleListFilter):
+class StorageFilter(DropdownFilter):  # type: ignore[misc]
     title = "storage"
     parameter_name = "storage"
 
@@ -64,8 +71,49 @@ class StorageFilter(admin.SimpleListFilter):
         return sorted(alias for alias in settings.STORAGES if alias.startswith(("local-", "s3-")))
 
 
-class UseFilter(admin.SimpleListFilter):
-    """Works on rows with ``is_used``."""
+class CopyFilter(DropdownFilter):  # type: ignore[misc]
+    """By whether the objects may lie in a second storage too: a move is under way, or its source was kept."""
+
+    title = "second place"
+    parameter_name = "copy"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [("yes", "moving, or moved and kept"), ("no", "none")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "yes":
+                return queryset.exclude(copy_storage="")
+            case "no":
+                return queryset.filter(copy_storage="")
+        return queryset
+
+
+class SizeFilter(DropdownFilter):  # type: ignore[misc]
+    title = "size"
+    parameter_name = "size"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(name, label) for name, (label, *_) in SIZES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in SIZES:
+            return queryset
+        _, least, below = SIZES[self.value()]
+        found = queryset.filter(size__gte=least)
+        return found if below is None else found.filter(size__lt=below)
+
+
+class OwnerFilter(AutocompleteSelectFilter):  # type: ignore[misc]
+    """By a person, for those who may look people up."""
+
+    def has_output(self) -> bool:
+        owners = self.model_admin.admin_site._registry.get(self.field.remote_field.model)
+        return owners is not None and owners.has_view_permission(self.request)
+
+
+class UseFilter(DropdownFilter):  # type: ignore[misc]
+    """Of assets with ``is_used``."""
 
     title = "use"
     parameter_name = "in_use"
@@ -74,11 +122,15 @@ class UseFilter(admin.SimpleListFilter):
         return [("yes", "in use"), ("no", "not in use")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        wanted = {"yes": True, "no": False}.get(self.value() or "")
-        return queryset if wanted is None else queryset.filter(is_used=wanted)
+        match self.value():
+            case "yes":
+                return queryset.filter(is_used=True)
+            case "no":
+                return cast(MediaAssetQuerySet, queryset).unreferenced()
+        return queryset
 
 
-class WorkFilter(admin.SimpleListFilter):
+class WorkFilter(DropdownFilter):  # type: ignore[misc]
     """By what workers have still to do, or could not do."""
 
     title = "work"

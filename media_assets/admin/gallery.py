@@ -6,34 +6,37 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from unfold.admin import TabularInline
 
+from api.idempotency import Claim
 from media_assets.admin.images import ImageFormField, ImageInput, stores_image
-from media_assets.admin.saving import ServiceAdmin
+from media_assets.admin.links import admin_address
+from media_assets.admin.saving import ServiceAdmin, changed_values, form_claim
 from media_assets.models import Upload
 from media_assets.rendering import MediaRenderer
 from media_assets.uploads.attaching import newest_images
+
+FORMS_BEYOND = 50  # of what a request says there are: so many more than may be saved are shown again
 
 
 class ShownImage(ImageInput):
     """The picture of a row that is there already: it is not replaced, and what a request holds in its place ignored."""
 
-    def __init__(self, preview: dict[str, Any] | None) -> None:
-        super().__init__(preview, read_only=True)
+    def __init__(self, preview: dict[str, Any] | None, registry_url: str | None) -> None:
+        super().__init__(preview, read_only=True, registry_url=registry_url)
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> None:
         return None
 
 
 class GalleryImageForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A new image takes a file or an upload of ``user``'s own and, where ``order`` is left empty, stands after the
-    last."""
+    """A new image takes a file or an upload of the signed-in person's own and, where ``order`` is left empty, stands
+    after the last."""
 
-    media_renderer: MediaRenderer
-    user: Any
+    request: HttpRequest
     uploads: Iterable[Upload]  # to choose from; one query for all rows of the form
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,24 +47,27 @@ class GalleryImageForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.fields["order"].required = False
         else:
             asset = self.instance.image
-            widget = ShownImage(self.media_renderer.asset(asset))
-        self.fields["image"] = ImageFormField(user=self.user, label="Image", initial=asset, widget=widget)
+            widget = ShownImage(
+                MediaRenderer.for_request(self.request).asset(asset), admin_address(asset, self.request)
+            )
+        self.fields["image"] = ImageFormField(user=self.request.user, label="Image", initial=asset, widget=widget)
 
 
-class GalleryInline(admin.TabularInline):  # type: ignore[type-arg]
-    """For a model whose foreign key to the registry is ``image``; name it first in ``fields``."""
+class GalleryInline(TabularInline):  # type: ignore[misc]
+    """For a model whose foreign key to the registry is ``image``; name it first in ``fields``, and give ``max_num``."""
 
     form = GalleryImageForm
     exclude = ("image",)  # not the form's to write
     extra = 1
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("image")
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.select_related("image")
 
     def get_formset(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
-        user, renderer = request.user, MediaRenderer.for_request(request)
-        attributes = {"media_renderer": renderer, "user": user, "uploads": newest_images(user)}
+        attributes = {"request": request, "uploads": newest_images(request.user)}
         kwargs["form"] = type(self.form.__name__, (self.form,), attributes)
+        kwargs["absolute_max"] = self.max_num + FORMS_BEYOND
         return super().get_formset(request, obj, **kwargs)
 
 
@@ -78,30 +84,46 @@ class GalleryWrites:
 class GalleryAdmin(ServiceAdmin):
     """A form with a GalleryInline, for rows that exist already, because the keys of their images hold their id.
 
-    ``save_model`` makes a new row; ``save_gallery`` hands all else to one service, which stores and publishes. A form
-    with new images is not in a transaction.
+    ``create`` makes a new row; ``save_gallery`` hands all else to one service, which stores and publishes. Neither runs
+    in a transaction, and a form that is sent twice is done once.
     """
 
     def answer(
         self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: dict[str, Any] | None
     ) -> HttpResponse:
-        if request.method == "POST" and stores_image(request):
+        if request.method == "POST" and (object_id is None or stores_image(request)):
             return self.without_transaction(request, object_id, form_url, extra_context)
         return super().answer(request, object_id, form_url, extra_context)
 
     def get_inline_instances(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         return super().get_inline_instances(request, obj) if obj else []
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            with form_claim(request, form) as claim:
+                obj.pk = claim.result_id or self.create(changed_values(form), claim)
+
+    def create(self, values: dict[str, Any], claim: Claim) -> int:
+        """Make the row and complete the claim with its id; the id."""
+        raise ImproperlyConfigured(f"{type(self).__name__} must define create")
+
     def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
         if not change:
             return
         writes = [_writes(formset) for formset in formsets]  # none where this user may not see the images
-        made = self.save_gallery(request, form, writes[0] if writes else GalleryWrites([], {}, []))
+        made = self._save(request, form, writes[0] if writes else GalleryWrites([], {}, []))
         for formset in formsets:
             formset.new_objects = made  # for the log
 
-    def save_gallery(self, request: HttpRequest, form: Any, writes: GalleryWrites) -> list[Any]:
-        """Write what the form and the formset change, all or nothing; the new rows."""
+    def _save(self, request: HttpRequest, form: Any, writes: GalleryWrites) -> list[Any]:
+        """Without new images the same form may be sent any number of times."""
+        if not writes.added:
+            return self.save_gallery(form, writes, Claim())
+        with form_claim(request, form) as claim:
+            return [] if claim.result_id else self.save_gallery(form, writes, claim)
+
+    def save_gallery(self, form: Any, writes: GalleryWrites, claim: Claim) -> list[Any]:
+        """Write what the form and the formset change and complete the claim, all or nothing; the new rows."""
         raise ImproperlyConfigured(f"{type(self).__name__} must define save_gallery")
 
 

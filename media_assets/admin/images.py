@@ -1,9 +1,7 @@
 """An image in an admin form: a file, or an upload of the signed-in person's own. No database transaction is open while
 its bytes move to the storage."""
 
-import uuid
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,17 +10,14 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Field, Model
 from django.http import HttpRequest, HttpResponse
-from django.http.request import HttpHeaders
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.text import capfirst
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
-from rest_framework.parsers import FormParser, MultiPartParser
-from rest_framework.request import Request
+from unfold.widgets import INPUT_CLASSES
 
-from api.fingerprints import request_fingerprint
-from api.idempotency import Claim, claim_idempotency_key
+from media_assets.admin.links import admin_address
 from media_assets.admin.previews import media_summary, preview_url, thumbnail_column
 from media_assets.admin.saving import ServiceAdmin
 from media_assets.fields import ImageUploadField
@@ -32,7 +27,6 @@ from media_assets.rendering import MediaRenderer
 from media_assets.sources import ImageSource
 from media_assets.uploads.attaching import complete_image, newest_images, uploads_by_id
 
-FORM_KEY = "form_key"
 UPLOAD_SUFFIX = "-upload"
 PREVIEW_PIXELS = 320
 _CHOOSE_ONE = "Choose only one of these: a file, an upload, or to remove the picture."
@@ -49,19 +43,27 @@ class ChosenUpload:
 class ImageInput(forms.ClearableFileInput):
     """The picture as it is, a box to remove it, a file to choose instead, or one of the ``uploads``.
 
-    In: ``preview``, a ``media`` object; ``uploads``, read when the widget is shown.
+    In: ``preview``, a ``media`` object; ``uploads``, read when the widget is shown; ``registry_url``, the page of the
+    file in the registry, for those who may see it.
     """
 
     template_name = "media_assets/admin/image_input.html"
 
     def __init__(
-        self, preview: dict[str, Any] | None, *, read_only: bool, uploads: Iterable[Upload] = (), chosen: str = ""
+        self,
+        preview: dict[str, Any] | None,
+        *,
+        read_only: bool,
+        uploads: Iterable[Upload] = (),
+        chosen: str = "",
+        registry_url: str | None = None,
     ) -> None:
         super().__init__({"accept": ",".join(ACCEPTED_CONTENT_TYPES)})
         self.preview = preview
         self.read_only = read_only  # Django's admin shows the widget then in place of the value
         self.uploads = () if read_only else uploads
         self.chosen = chosen
+        self.registry_url = registry_url
 
     def is_initial(self, value: Any) -> bool:
         return self.preview is not None
@@ -88,6 +90,8 @@ class ImageInput(forms.ClearableFileInput):
             "upload_name": name + UPLOAD_SUFFIX,
             "uploads": [(str(upload.upload_id), upload_label(upload)) for upload in self.uploads],
             "chosen": self.chosen,
+            "registry_url": self.registry_url,
+            "select_class": " ".join(INPUT_CLASSES),
         }
         return context
 
@@ -168,12 +172,8 @@ class ImageUploadAdmin(ServiceAdmin):
 
     def get_form(self, request: Any, obj: Model | None = None, change: bool = False, **kwargs: Any) -> type[Any]:
         if obj is not None or self.image_on_add:
-            attributes = {
-                self.image_field: self._form_field(request, obj),
-                FORM_KEY: forms.CharField(required=False, max_length=36, initial=uuid.uuid4, widget=forms.HiddenInput),
-            }
             base = kwargs.get("form", self.form)
-            kwargs["form"] = type(base.__name__, (base,), attributes)
+            kwargs["form"] = type(base.__name__, (base,), {self.image_field: self._form_field(request, obj)})
         return super().get_form(request, obj, change=change, **kwargs)
 
     def _form_field(self, request: HttpRequest, obj: Model | None) -> ImageFormField:
@@ -186,26 +186,10 @@ class ImageUploadAdmin(ServiceAdmin):
             required=not column.blank,
             label=capfirst(column.verbose_name),
             initial=asset,
-            widget=ImageInput(preview, read_only=read_only, uploads=newest_images(request.user)),
+            widget=ImageInput(
+                preview,
+                read_only=read_only,
+                uploads=newest_images(request.user),
+                registry_url=None if asset is None else admin_address(asset, request),
+            ),
         )
-
-
-class _KeyedRequest(Request):
-    """A form's submission as a request with an ``Idempotency-Key``."""
-
-    key = ""
-
-    @property
-    def headers(self) -> HttpHeaders:
-        return HttpHeaders({"HTTP_IDEMPOTENCY_KEY": self.key})
-
-
-def form_claim(request: HttpRequest, form: Any) -> AbstractContextManager[Claim]:
-    """A claim on this submission of a valid add form of an ImageUploadAdmin: sent twice, it makes one row.
-
-    Entered outside any transaction; ``claim.result_id`` is what the first made. Raises Conflict while that still runs.
-    """
-    keyed = _KeyedRequest(request, parsers=[FormParser(), MultiPartParser()])
-    keyed.user = request.user
-    keyed.key = f"{form.cleaned_data[FORM_KEY] or uuid.uuid4()}:{request_fingerprint(keyed)}"
-    return claim_idempotency_key(keyed)

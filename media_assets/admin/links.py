@@ -12,15 +12,17 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 
-def related_lists(row: Model) -> SafeString:
-    """Links to the lists of whatever points at the row, as far as the admin has them."""
+def related_lists(row: Model, request: HttpRequest) -> SafeString:
+    """Links to the lists of whatever points at the row, as far as the admin has them and this user may see them."""
     found = []
     for relation in row._meta.related_objects:
         model: Any = relation.related_model
+        row_admin = admin.site._registry.get(model)
         if (
             isinstance(relation, ManyToOneRel)
             and not isinstance(relation, OneToOneRel)
-            and admin.site.is_registered(model)
+            and row_admin is not None
+            and row_admin.has_view_permission(request)
         ):
             opts = model._meta
             url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")

@@ -4,6 +4,7 @@ The inverse of ``media_assets.imaging.thumbhash``, after the reference (https://
 """
 
 import base64
+import functools
 import io
 import math
 from collections.abc import Iterator
@@ -12,6 +13,15 @@ from PIL import Image
 
 SIDE = 32
 _Waves = list[tuple[int, int, float]]
+
+
+@functools.lru_cache(maxsize=512)
+def shown_placeholder(placeholder: str | None) -> str | None:
+    """A ``data:`` URL of what this ThumbHash stands for; None where there is none, or something else wrote it."""
+    try:
+        return placeholder_address(placeholder) if placeholder else None
+    except ValueError:
+        return None
 
 
 def placeholder_address(placeholder: str) -> str:

@@ -9,23 +9,29 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from media_assets.admin.placeholders import shown_placeholder
 from media_assets.models import MediaAsset
 from media_assets.rendering import MediaRenderer
 
 THUMBNAIL_PIXELS = 56
+LIGHT_BYTES = 256 * 1024  # a picture of more is not loaded for a thumbnail
 EMPTY = "–"
 
 
 def thumbnail(media: dict[str, Any] | None, alt: str, size: int = THUMBNAIL_PIXELS) -> SafeString | str:
-    """A square picture of ``size`` pixels for a ``media`` object; its state where there is nothing to show yet."""
+    """A square picture of ``size`` pixels for a ``media`` object: a variant, or a light original, or the placeholder of
+    a heavy one; its state where there is nothing to show yet."""
     if media is None:
         return EMPTY
-    if (url := _thumbnail_url(media, size * 2)) is None:
-        return format_html('<span title="{}">{}</span>', media.get("reason", ""), media["state"])
+    url, kind = _thumbnail_url(media, size * 2), ""
+    if url is not None and not media["variants"] and media["size"] > LIGHT_BYTES:
+        url, kind = shown_placeholder(media["placeholder"]), " is-placeholder"
+    if url is None:
+        text = EMPTY if media["url"] else media["state"]
+        return format_html('<span title="{}">{}</span>', media.get("reason", ""), text)
     return format_html(
-        '<img src="{}" alt="{}" width="{}" height="{}" loading="lazy" decoding="async"'
-        ' style="object-fit: cover; border-radius: 4px; background: var(--darkened-bg)">',
-        *(url, alt, size, size),
+        '<img src="{}" alt="{}" width="{}" height="{}" loading="lazy" decoding="async" class="thumbnail{}">',
+        *(url, alt, size, size, kind),
     )
 
 

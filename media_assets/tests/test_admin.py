@@ -7,14 +7,14 @@ import pytest
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Permission
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from artworks.models import ArtWork
+from media_assets.admin import counting
 from media_assets.admin.filters import NOT_CONFIGURED
-from media_assets.admin.previews import media_summary, preview_url, thumbnail
+from media_assets.admin.previews import LIGHT_BYTES, media_summary, preview_url, thumbnail
 from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset, State
 from media_assets.services import asset_publish, stored_image
@@ -70,19 +70,66 @@ def test_the_list_searches_and_filters(admin_page: Client, store: Any) -> None:
     assert found(in_use="yes") == found(state="ready") == {sea.key}
 
 
-def test_the_list_costs_the_same_at_1_and_20_rows(admin_page: Client, store: Any) -> None:
-    def queries() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as counted:
-            assert admin_page.get(reverse(LIST)).status_code == 200
-        return len(counted)
+def test_the_list_finds_by_size_owner_copy_and_sha256(admin_page: Client, store: Any, make_user: Any) -> None:
+    assets = [store(f"{name}.jpg") for name in "abcd"]
+    for asset, size in zip(assets, (102_399, 102_400, 1024**2, 10 * 1024**2), strict=True):
+        MediaAsset.objects.filter(pk=asset.pk).update(size=size, sha256=f"{size:064x}")
+    MediaAsset.objects.filter(pk=assets[0].pk).update(copy_storage="s3-public", owner=make_user("anna"))
 
+    def found(**query: str) -> list[int]:
+        return sorted(assets.index(asset) for asset in admin_page.get(reverse(LIST), query).context["cl"].result_list)
+
+    assert [found(size=name) for name in ("small", "medium", "large", "huge")] == [[0], [1], [2], [3]]
+    assert found(size="x") == found(copy="x") == [0, 1, 2, 3]
+    assert (found(copy="yes"), found(copy="no")) == ([0], [1, 2, 3])
+    anna = str(MediaAsset.objects.get(pk=assets[0].pk).owner_id)
+    assert found(owner__id__exact=anna) == found(q="ANNA@example") == [0]
+    assert found(q=f" {102_400:064X} ") == [1]
+    assert found(q=f"{102_400:063x}") == found(q="nobody@example.com") == []
+
+
+def test_a_filter_that_was_left_open_is_not_chosen(admin_page: Client, store: Any) -> None:
+    store()
+    answer = admin_page.get(f"{reverse(LIST)}?state=&size=&work=&q=sea&p=", follow=True)
+    assert answer.redirect_chain == [(f"{reverse(LIST)}?q=sea", 302)]
+    assert not answer.context["cl"].has_active_filters
+    assert admin_page.get(f"{reverse(LIST)}?state=", follow=True).redirect_chain == [(f"{reverse(LIST)}?", 302)]
+
+
+def test_the_owner_is_filtered_by_autocomplete(admin_page: Client, make_user: Any, store: Any) -> None:
+    store()
+    assert 'name="owner__id__exact"' in admin_page.get(reverse(LIST)).content.decode()
+    clerk, page = make_user("clerk", is_staff=True), Client()
+    page.force_login(clerk)
+    clerk.user_permissions.set(Permission.objects.filter(codename="view_mediaasset"))
+    assert 'name="owner__id__exact"' not in page.get(reverse(LIST)).content.decode()
+
+
+def test_no_more_rows_are_counted_than_can_be_leafed_through(
+    admin_page: Client, store: Any, monkeypatch: Any, django_assert_num_queries: Any
+) -> None:
+    for number in range(4):
+        store(f"{number}.jpg")
+    assert "4 results" in admin_page.get(reverse(LIST)).content.decode()
+    monkeypatch.setattr(counting, "MAX_COUNTED", 3)
+    monkeypatch.setattr(admin.site._registry[MediaAsset], "list_per_page", 2)
+    with django_assert_num_queries(4):  # session, user, one count, the rows
+        page = admin_page.get(reverse(LIST)).content.decode()
+    assert "3+ results" in page and "?p=2" in page and "?p=3" not in page
+    assert len(admin_page.get(f"{reverse(LIST)}?p=2").context["cl"].result_list) == 2 - 1
+    assert admin_page.get(f"{reverse(LIST)}?p=3", follow=True).redirect_chain[0][0].endswith("?e=1")
+
+
+def test_the_list_costs_the_same_at_1_and_20_rows(
+    admin_page: Client, store: Any, django_assert_num_queries: Any
+) -> None:
     store("a0.jpg")
-    one = queries()
-    for number in range(1, 20):
-        store(f"a{number}.jpg", used=number % 2 == 0)
-    assert queries() == one
+    for numbers in (range(1, 2), range(2, 20)):
+        for number in numbers:
+            visibility = "private" if number % 3 else "public"
+            store(f"a{number}.jpg", used=number % 2 == 0, visibility=visibility)
+        with django_assert_num_queries(4):  # session, user, one count, the rows
+            assert admin_page.get(reverse(LIST)).status_code == 200
 
 
 @pytest.mark.parametrize("visibility", ["public", "private"])
@@ -161,6 +208,7 @@ MEDIA = {
     "content_type": "image/jpeg",
     "original_filename": "<sea>.jpg",
     "variants": [],
+    "placeholder": "3OcRJYB4d3h/iIeHeEh3eIhw+j2w",
 }
 VARIANTS = [{"width": w, "height": w * 2 // 3, "url": f"https://x.test/{w}.webp"} for w in (640, 160, 320)]
 
@@ -171,6 +219,10 @@ VARIANTS = [{"width": w, "height": w * 2 // 3, "url": f"https://x.test/{w}.webp"
         (None, "–"),
         (MEDIA, 'src="https://x.test/big.jpg"'),
         (MEDIA, 'alt="&lt;b&gt;" width="56" height="56" loading="lazy"'),
+        (MEDIA | {"size": LIGHT_BYTES + 1}, 'src="data:image/png;base64,'),
+        (MEDIA | {"size": LIGHT_BYTES + 1, "placeholder": None}, ">–<"),
+        (MEDIA | {"size": LIGHT_BYTES + 1, "placeholder": "x"}, ">–<"),
+        (MEDIA | {"size": LIGHT_BYTES + 1, "variants": VARIANTS}, 'src="https://x.test/320.webp"'),
         (MEDIA | {"variants": VARIANTS}, 'src="https://x.test/320.webp"'),
         (MEDIA | {"variants": VARIANTS[1:2]}, 'src="https://x.test/160.webp"'),
         (MEDIA | {"url": None, "state": "processing"}, ">processing<"),
@@ -214,3 +266,13 @@ def test_odd_queries_are_no_server_errors(admin_page: Client, model: str, query:
 def test_odd_ids_lead_back(admin_page: Client, model: str, pk: str) -> None:
     answer = admin_page.get(reverse(f"admin:{model}_change", args=[pk]))
     assert (answer.status_code, answer.url) == (302, reverse("admin:index"))
+
+
+def test_a_picture_in_a_form_leads_to_its_file(admin_page: Client, make_user: Any, store: Any) -> None:
+    asset = store()
+    artwork = reverse("admin:artworks_artwork_change", args=[asset.artwork.pk])
+    assert f'href="{page_of(asset)}"' in admin_page.get(artwork).content.decode()
+    clerk, page = make_user("clerk", is_staff=True), Client()
+    page.force_login(clerk)
+    clerk.user_permissions.set(Permission.objects.filter(codename="view_artwork"))
+    assert page_of(asset) not in page.get(artwork).content.decode()
