@@ -1,9 +1,12 @@
 """Fixtures that every app uses."""
 
+import contextlib
 import io
 import logging
 import os
+import random
 import shutil
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,13 +20,23 @@ from PIL import Image, ImageDraw
 from rest_framework.test import APIClient
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that asks an S3 server: ``-m s3`` runs these."""
+    for item in items:
+        if "s3_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.s3)
+
+
 @pytest.fixture(autouse=True)
 def _clean_media() -> Iterator[None]:
-    """Every test begins with empty folders and an empty cache."""
+    """Every test begins with empty folders and empty caches: what it counts does not hang on those before it."""
+    from django.contrib.contenttypes.models import ContentType
+
     from media_assets import workspace
 
     workspace.NAME = f"vitrine-work-tests-{os.getpid()}"  # runs beside each other, and a site, do not meet
     cache.clear()
+    ContentType.objects.clear_cache()
     yield
     for root in (settings.MEDIA_ROOT, settings.PRIVATE_MEDIA_ROOT, workspace.location()):
         if Path(root).is_dir():
@@ -37,6 +50,16 @@ def draw(fmt: str = "JPEG", size: tuple[int, int] = (64, 48), color: str = "teal
     out = io.BytesIO()
     picture.save(out, fmt, **save)
     return out.getvalue()
+
+
+def free_port() -> int:
+    """A port of loopback for a server that a test starts: below those that the system hands to outgoing connections,
+    which could take it first."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @pytest.fixture
@@ -66,6 +89,12 @@ def make_user(db: None) -> Callable[..., Any]:
         return User.objects.create_user(f"{username}@example.com", username, "Pass-word-1", **fields)
 
     return make
+
+
+@pytest.fixture
+def anna(make_user: Callable[..., Any]) -> Any:
+    """A user as any other."""
+    return make_user("anna")
 
 
 @pytest.fixture
@@ -166,3 +195,11 @@ def s3_site(site: Callable[..., None], s3_server: dict[str, str], s3_bucket: str
         return used
 
     return configure
+
+
+@pytest.fixture(params=["local", "s3"])
+def engine(request: pytest.FixtureRequest, s3_site: Callable[..., dict[str, str]]) -> str:
+    """The test runs on local disk, then on S3; which of them it is."""
+    if request.param == "s3":
+        s3_site()
+    return str(request.param)

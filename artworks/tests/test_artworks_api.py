@@ -211,9 +211,9 @@ def test_a_new_artwork_is_answered_from_what_was_written(clients, photo):
     with CaptureQueriesContext(connection) as made:
         answer = clients["author"].post(URL, {"title": "A", "image": photo()}, format="multipart")
     verbs = [query["sql"].split()[0] for query in made]
-    # Who calls; what they store already; then the asset, the artwork, the asset's publication.
+    # Who calls; what they store already, before the asset and with it; the asset, the artwork, the asset's publication.
     written = [verb for verb in verbs if verb not in ("BEGIN", "COMMIT")]
-    assert written == ["SELECT", "SELECT", "INSERT", "INSERT", "UPDATE"]
+    assert written == ["SELECT", "SELECT", "INSERT", "SELECT", "INSERT", "UPDATE"]
     plain = clients["author"].post(URL, {"title": "B", "tags": "b, a", "image_url": "https://example.com/b.jpg"})
     for made in (answer.json(), plain.json()):
         assert made == clients["author"].get(f"{URL}{made['id']}/").json()

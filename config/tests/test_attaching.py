@@ -117,11 +117,6 @@ def call(request: Any) -> Call:
 
 
 @pytest.fixture
-def anna(make_user: Any) -> Any:
-    return make_user("anna")
-
-
-@pytest.fixture
 def client(anna: Any, client_of: Any) -> Any:
     return client_of(anna)
 

@@ -30,11 +30,6 @@ def root(make_user: Any) -> Any:
 
 
 @pytest.fixture
-def anna(make_user: Any) -> Any:
-    return make_user("anna")
-
-
-@pytest.fixture
 def page(root: Any, client: Client) -> Client:
     client.force_login(root)
     return client

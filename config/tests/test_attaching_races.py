@@ -18,11 +18,6 @@ from users.tests.threads import at_once
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def anna(make_user: Any) -> Any:
-    return make_user("anna")
-
-
 def kept_objects() -> list[str]:
     """What lies in the storages after a sweep."""
     sweep(grace=timedelta(0))

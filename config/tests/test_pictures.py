@@ -24,22 +24,16 @@ HOUSE = {"title": "House", "address": "Calle Mayor 5", "city": "Alcalá", "price
 KINDS = {"IMG_1.HEIC": ("image/heic", heic), "IMG_2.heif": ("image/heif", heic), "IMG_3.avif": ("image/avif", avif)}
 
 
-@pytest.fixture(params=["local", "s3"])
-def engine(request: Any, s3_site: Any, settings: Any) -> str:
+@pytest.fixture
+def engine(engine: str, settings: Any) -> str:
+    """Each of them, with variants."""
     settings.MEDIA_VARIANT_WIDTHS = WIDTHS
-    if request.param == "s3":
-        s3_site()
-    return str(request.param)
+    return engine
 
 
 @pytest.fixture(params=KINDS)
 def name(request: Any) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def anna(make_user: Any) -> Any:
-    return make_user("anna")
 
 
 @pytest.fixture

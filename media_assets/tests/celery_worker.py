@@ -1,15 +1,18 @@
 """A real Celery worker beside a test, on the test's database and folders, and what it says."""
 
 import contextlib
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import psutil
 from django.conf import settings
@@ -94,8 +97,23 @@ class Worker:
 
 
 @contextlib.contextmanager
+def workers(broker: str, folder: Path) -> Iterator[Callable[..., Worker]]:
+    """A maker of workers on this broker that are ready, ``make(**environment)``; all are stopped at the end."""
+    made: list[Worker] = []
+
+    def make(**lines: str) -> Worker:
+        made.append(Worker(folder / f"worker-{len(made)}.log", broker, **lines))
+        return made[-1].started()
+
+    yield make
+    for worker in made:
+        worker.stop()
+
+
+@contextlib.contextmanager
 def emptied(broker: str) -> Iterator[None]:
-    """The queue of a broker, without messages before and after."""
+    """The queue of a broker, without messages before and after, for one test at a time: others wait, in whatever
+    process they run."""
     from celery import Celery
 
     app = Celery("vitrine", broker=broker)
@@ -111,9 +129,11 @@ def emptied(broker: str) -> Iterator[None]:
             if keys:
                 server.delete(*keys)
 
-    empty()
-    yield
-    empty()
+    with Path(tempfile.gettempdir(), f"vitrine-broker-{crc32(broker.encode())}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        empty()
+        yield
+        empty()
     app.close()
 
 

@@ -1,10 +1,19 @@
 """Fixtures of the media layer's own tests."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from media_assets.signing import role
+from media_assets.tests.receiving import in_memory, spooled
+
+
+@pytest.fixture(params=[in_memory, spooled])
+def received(request: pytest.FixtureRequest) -> Callable[[str, bytes], Any]:
+    """A maker of received files: ``received("a.jpg", data)``; the test runs with either kind."""
+    made: Callable[[str, bytes], Any] = request.param
+    return made
 
 
 @pytest.fixture

@@ -2,15 +2,14 @@
 
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import requests
-from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from media_assets.models import Upload
 from media_assets.storages import get_storage
+from media_assets.tests.uploads import put_in_staging
 
 LOCAL = "http://testserver"
 
@@ -33,11 +32,17 @@ def read_url(url: str) -> tuple[int, bytes]:
 
 
 def stage(upload_id: str, data: bytes) -> None:
-    """Put bytes into staging behind the application's back, as a store would that looks at no policy."""
-    upload = Upload.objects.get(upload_id=upload_id)
-    storage = get_storage(upload.storage)
-    storage.delete(upload.staging_key)
-    storage.create(upload.staging_key, ContentFile(data), content_type=upload.content_type, object_id=uuid4())
+    """Put bytes into staging behind the application's back."""
+    put_in_staging(Upload.objects.get(upload_id=upload_id), data)
+
+
+def code_of(answer: Any, status: int) -> str:
+    """The code of a refusal with this status; its detail is a sentence."""
+    body = answer.json()
+    assert answer.status_code == status, body
+    assert set(body) == {"detail", "code"}
+    assert body["detail"].endswith(".")
+    return str(body["code"])
 
 
 def stored_keys() -> list[str]:

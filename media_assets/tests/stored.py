@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset
 from media_assets.services import asset_publish, stored_image
+from media_assets.storages import get_storage
 
 real_server = pytest.mark.skipif(
     "S3_TEST_ENDPOINT_URL" not in os.environ, reason="moto checks no signature, no expiry and no ACL"
@@ -25,6 +26,17 @@ def published(file: Any, *, owner: Any = None, folder: str = "pictures", visibil
     ):
         asset_publish(asset)
     return MediaAsset.objects.get(pk=asset.pk)
+
+
+def content(alias: str, key: str) -> bytes:
+    """The bytes of an object."""
+    with get_storage(alias).open(key) as file:
+        return file.read()
+
+
+def original(asset: MediaAsset) -> bytes:
+    """The bytes at its key."""
+    return content(asset.storage, asset.key)
 
 
 def process_environment(**lines: str) -> dict[str, str]:

@@ -318,6 +318,7 @@ def _seeds() -> list[tuple[str, str, bytes]]:
         ("webp-lossless", "image/webp", encoded(drawn("RGBA", (96, 64)), "WEBP", lossless=True)),
         ("webp-animated", "image/webp", animated("WEBP")),
         ("gif", "image/gif", animated("GIF", mode="P")),
+        ("gif-larger-canvas", "image/gif", animated("GIF", mode="P").replace(b"0\x00 \x00", b"\x80\x02\xe0\x01", 1)),
         ("avif", "image/avif", encoded(drawn("RGBA", (96, 64)), "AVIF")),
     ]
     photos = [PHOTOS / "gps_nikon.jpg", PHOTOS / "small_canon.jpg", PHOTOS / "bad_exif.jpg"]

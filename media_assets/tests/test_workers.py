@@ -21,9 +21,10 @@ from media_assets.models import MediaAsset, State
 from media_assets.processing import MAX_TRIES, asset_retry
 from media_assets.storages import get_storage
 from media_assets.sweeping import SENT_GRACE, sweep
-from media_assets.tests.celery_worker import BROKERS, Worker, emptied, unacknowledged
+from media_assets.tests.celery_worker import BROKERS, Worker, emptied, unacknowledged, workers
 from media_assets.tests.stored import published
-from media_assets.tests.test_processing import staged_upload, with_location
+from media_assets.tests.test_processing import with_location
+from media_assets.tests.uploads import staged_upload
 from media_assets.uploads.services import upload_complete
 
 pytestmark = [
@@ -57,15 +58,8 @@ def broker(request: Any, settings: Any, monkeypatch: Any) -> Iterator[str]:
 @pytest.fixture
 def start(broker: str, transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     """A maker of workers: ``start(**environment)``; stopped at the end."""
-    workers: list[Worker] = []
-
-    def make(**lines: str) -> Worker:
-        workers.append(Worker(tmp_path / f"worker-{len(workers)}.log", broker, **lines))
-        return workers[-1].started()
-
-    yield make
-    for worker in workers:
-        worker.stop()
+    with workers(broker, tmp_path) as make:
+        yield make
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,15 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
 from media_assets.fields import ImageUploadField
 from media_assets.models import MediaAsset, Upload, Visibility
 from media_assets.services import asset_publish, stored_image
-from media_assets.storages import active_alias
+from media_assets.storages import active_alias, get_storage
+from media_assets.uploads.services import upload_create
 
 
 def complete_upload(file: Any, *, owner: Any = None, prefix: str = "uploads") -> Upload:
@@ -30,6 +32,20 @@ def complete_upload(file: Any, *, owner: Any = None, prefix: str = "uploads") ->
 def pending_upload(*, owner: Any = None, **fields: Any) -> Upload:
     """An upload of which no byte has come."""
     return Upload.objects.create(**{**_declared(owner, "uploads", "sea.jpg"), **fields})
+
+
+def staged_upload(owner: Any, data: bytes, name: str = "a.jpg", content_type: str = "image/jpeg") -> Upload:
+    """A pending upload whose bytes have come."""
+    upload = upload_create(owner=owner, original_filename=name, content_type=content_type)
+    put_in_staging(upload, data)
+    return upload
+
+
+def put_in_staging(upload: Upload, data: bytes) -> None:
+    """These bytes, in the place of what has come, as a store would take them that looks at no policy."""
+    storage: Any = get_storage(upload.storage)
+    storage.delete(upload.staging_key)
+    storage.create(upload.staging_key, ContentFile(data), content_type=upload.content_type, object_id=uuid4())
 
 
 def rows_like(upload: Upload, count: int) -> list[Upload]:
