@@ -1,5 +1,5 @@
 # Two commands: `make run` and `make test`. The others: worker, browser, lint, schema, client, vendor, migrate, bench,
-# clean.
+# drill, clean.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +10,7 @@ PIP_INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Checks look at the project, never at the developer's own .env.
 CHECK_ENV = EMAIL_URL=memorymail:// ENV_FILE=/dev/null DEBUG=False USE_S3=False SECRET_KEY=only-for-checks-0123456789-0123456789-0123456789-abc
 
-.PHONY: run worker test browser lint schema client vendor migrate bench clean
+.PHONY: run worker test browser lint schema client vendor migrate bench drill clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -c 'import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("$(HOST)", $(PORT)))' 2>/dev/null \
@@ -34,12 +34,13 @@ endef
 
 # Cleans pictures and makes their variants, where CELERY_BROKER_URL names a broker.
 worker: $(VENV)/.installed
-	@$(debug_by_default) exec $(BIN)/celery -A config worker --loglevel INFO
+	@$(debug_by_default) exec $(BIN)/celery -A config worker
 
+# ARGS="artworks -x" chooses tests and options.
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 $(ARGS)
 
-# The page for direct uploads in Chromium, on local disk and, with S3_TEST_ENDPOINT_URL and its keys, on S3.
+# The page for direct uploads, and photos as they are shown, in Chromium; on local disk and, with S3_TEST_ENDPOINT_URL and its keys, on S3.
 browser: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest browser
 
@@ -48,6 +49,8 @@ lint: $(VENV)/.installed-dev
 	@echo "ruff format";     $(BIN)/ruff format --check .
 	@echo "mypy";            $(CHECK_ENV) $(BIN)/mypy
 	@echo "import layers";   PYTHONPATH=. $(BIN)/lint-imports
+	@echo "Dockerfile";      $(BIN)/hadolint Dockerfile
+	@echo "compose";         $(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@echo "system checks";   $(CHECK_ENV) $(BIN)/python manage.py check
 	@echo "migrations";      $(CHECK_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 	@echo "OpenAPI";         $(CHECK_ENV) $(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file $(VENV)/openapi.json
@@ -72,6 +75,11 @@ migrate: $(VENV)/.installed
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m bench
+
+# The switch from local disk to S3 under load. Needs nginx, Redis, PostgreSQL (DATABASE_URL) and an S3 server
+# (S3_TEST_ENDPOINT_URL and its keys).
+drill: $(VENV)/.installed-dev
+	@$(BIN)/python -m drill $(MINUTES)
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache staticfiles
