@@ -1,5 +1,6 @@
 """The addresses that Uppy's S3 uploader calls: single forms, and parts that are really sent to a store."""
 
+import io
 import itertools
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,10 +10,12 @@ from uuid import uuid4
 
 import pytest
 import requests
+from botocore.awsrequest import AWSResponse
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
+from urllib3 import HTTPResponse
 
 from conftest import draw
 from media_assets.models import MediaAsset, State, Upload
@@ -476,6 +479,28 @@ def test_completions_at_once_make_one_file(parts: Any) -> None:
     assert 200 in {answer.status_code for answer in answers}
     assert upload.complete().json()["status"] == "complete"
     assert MediaAsset.objects.live().count() == 1
+
+
+@pytest.mark.parametrize(("busy", "status"), [(7, 200), (99, 503)])
+def test_a_store_that_joins_the_parts_already_is_waited_for(
+    parts: Any, monkeypatch: Any, busy: int, status: int
+) -> None:
+    monkeypatch.setattr("media_assets.storages.s3_uploads._JOINING_PAUSES", (0.0,) * 4)
+    storage: Any = get_storage("s3-private")
+    upload = parts().send(JPEG)
+    asked = itertools.count()
+
+    def answer(request: Any, **_: Any) -> AWSResponse | None:
+        said = b"<Error><Code>InternalError</Code><Message>This completion is in progress.</Message></Error>"
+        body = HTTPResponse(io.BytesIO(said), preload_content=False)
+        return AWSResponse(request.url, 500, {}, body) if next(asked) < busy else None
+
+    storage.client.meta.events.register("before-send.s3.CompleteMultipartUpload", answer)
+    try:
+        assert upload.complete().status_code == status
+    finally:
+        storage.client.meta.events.unregister("before-send.s3.CompleteMultipartUpload", answer)
+    assert upload.complete().status_code == 200
 
 
 @pytest.mark.parametrize("round_", range(3))
