@@ -133,8 +133,6 @@ def target(
 @cache
 def known_targets() -> dict[str, Target]:
     """All of them by their forms."""
-    from media_assets.operations.adopting import uploads  # noqa: F401  (registers its target)
-
     autodiscover_modules("adoption")
     return dict(sorted(_targets.items()))
 

@@ -1,16 +1,16 @@
-"""An adopted file as a complete direct upload: what ``media_assets.shortcuts`` hand out, and a form may name."""
+"""What ``manage.py storage_adopt`` may make of a file here: what ``media_assets.shortcuts`` hand out."""
 
 from uuid import UUID
 
 from django.utils import timezone
 
-from media_assets.operations.adopting.targets import CREATED_AT, Adoption, Refused, target
+from media_assets.operations.adopting import Adoption, Refused, target
 from media_assets.uploads.models import Upload
 
 MAX_PREFIX = 100
 
 
-@target("upload", columns=("upload_id", CREATED_AT))
+@target("upload", columns=("upload_id", "created_at"))
 def adopt_upload(adoption: Adoption) -> None:
     """A complete upload, with the upload_id of the CSV or a new one, of the owner or of nobody."""
     fields = {"upload_id": _upload_id(text)} if (text := adoption.details.get("upload_id")) else {}
