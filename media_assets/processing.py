@@ -8,6 +8,7 @@ doing a step twice changes nothing; every key is in the row before its object is
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import shutil
 from collections.abc import Iterator
@@ -190,9 +191,12 @@ def _make_variants(asset: MediaAsset) -> None:
     with local_copy(asset.storage, asset.key) as original, make_variants(original, missing) as made:
         for variant in made.variants:
             key = wanted[variant["width"]]
-            with Path(variant.pop("path")).open("rb") as file, contextlib.suppress(KeyTaken):  # an earlier try's
-                kind = variant["content_type"]
-                storage.create(key, File(file), content_type=kind, object_id=asset.object_id)
+            with Path(variant.pop("path")).open("rb") as file:
+                variant["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+                file.seek(0)
+                with contextlib.suppress(KeyTaken):  # an earlier try's
+                    kind = variant["content_type"]
+                    storage.create(key, File(file), content_type=kind, object_id=asset.object_id)
             there[key] = {"key": key, **variant}
     storage.settle(asset.object_id)
     shown = sorted(there.values(), key=lambda one: one["width"])

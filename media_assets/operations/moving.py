@@ -49,6 +49,7 @@ TRIES = 5  # of an asset that changes while it is copied
 SILENT = 8  # assets in a row whose storage did not answer: then it is down
 SOURCE_GRACE = timedelta(minutes=1)  # for requests that read the row before it was moved, and the file after
 _CHUNK_BYTES = 1024 * 1024
+_AUDIT = "storage_audit --checksums says more."
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
@@ -281,7 +282,7 @@ def move(asset_id: int, target: str, pace: Pace) -> int | None:
             raise
         except FileNotFoundError:
             if _is_unchanged(asset):
-                detail = f"Not everything of {key} lies in {asset.storage}. storage_audit says more."
+                detail = f"Not everything of {key} lies in {asset.storage}. {_AUDIT}"
                 raise _Refused(Outcome.MISSING, key, detail) from None
             moved = None
         if moved is not None and _change_storage(asset, f"{target}-{asset.visibility}"):
@@ -350,7 +351,8 @@ def _objects(asset: MediaAsset, target: str) -> list[_Object]:
     how = disposition(asset.content_type, asset.original_filename or asset.key.rpartition("/")[2], asset.width)
     original = _Object(asset.storage, alias, asset.key, asset.content_type, how, asset.size, asset.sha256)
     variants = [
-        _Object(asset.storage, alias, one["key"], one["content_type"], size=one["size"]) for one in asset.variants or ()
+        _Object(asset.storage, alias, one["key"], one["content_type"], size=one["size"], sha256=one.get("sha256", ""))
+        for one in asset.variants or ()
     ]
     return [original, *variants]
 
@@ -361,7 +363,7 @@ def _copy(one: _Object, asset: MediaAsset, pace: Pace) -> int:
     with local_copy(one.source, one.key) as path:
         bytes_there = _Digest.of_file(path)
         if one.size not in (None, bytes_there.size) or one.sha256 not in ("", bytes_there.sha256):
-            detail = f"{one.key} in {one.source} has other bytes than the registry remembers. storage_audit says more."
+            detail = f"{one.key} in {one.source} has other bytes than the registry remembers. {_AUDIT}"
             raise _Refused(Outcome.DAMAGED, one.key, detail)
         pace.take(bytes_there.size)
         _write_verified(get_storage(one.target), one, asset, path, bytes_there)
@@ -485,4 +487,4 @@ def _is_as_registered(one: _Object) -> bool:
 
 
 def _kept_back(one: _Object, outcome: Outcome, what: str) -> _Refused:
-    return _Refused(outcome, one.key, f"{one.key} in {one.source} {what}; its source is kept. storage_audit says more.")
+    return _Refused(outcome, one.key, f"{one.key} in {one.source} {what}; its source is kept. {_AUDIT}")

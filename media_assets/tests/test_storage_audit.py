@@ -421,19 +421,28 @@ def test_a_copy_on_a_storage_that_is_not_configured_is_waited_for(photo: Any, si
     assert MediaAsset.objects.get().state == State.READY
 
 
-@pytest.mark.parametrize("wrong", ["missing", "other size"])
+@pytest.mark.parametrize("wrong", ["missing", "other size", "other checksum"])
 def test_wrong_variants_are_made_again(picture: MediaAsset, wrong: str) -> None:
     small, large = picture.variants
     get_storage(picture.storage).delete(small["key"])
-    if wrong == "other size":
-        put(picture.storage, small["key"], b"short")
-    assert fixed("--dry-run") == {"variants_remade": 1}
+    if wrong != "missing":
+        put(picture.storage, small["key"], b"short" if wrong == "other size" else b"x" * small["size"])
+    deep = ["--checksums"] if wrong == "other checksum" else []
+    assert fixed("--dry-run", *deep) == {"variants_remade": 1}
     assert MediaAsset.objects.get().variants == picture.variants
-    assert fixed() == {"variants_remade": 1}
+    assert fixed(*deep) == {"variants_remade": 1}
     asset = MediaAsset.objects.get()
     assert [one["key"] for one in asset.variants] == [small["key"], large["key"]]
     assert get_storage(asset.storage).stat(small["key"]).size == asset.variants[0]["size"]
-    assert (asset.work_due_at, found()) == (None, [])
+    assert (asset.work_due_at, found("--checksums")) == (None, [])
+
+
+def test_variants_without_a_checksum_are_compared_by_size(picture: MediaAsset) -> None:
+    replace(picture.storage, picture.variants[0]["key"], b"x" * picture.variants[0]["size"])
+    for one in picture.variants:  # as earlier versions made them
+        del one["sha256"]
+    picture.save()
+    assert found("--checksums") == []
 
 
 def test_with_workers_the_variants_are_due(picture: MediaAsset, settings: Any, monkeypatch: Any) -> None:

@@ -119,21 +119,24 @@ def test_a_source_is_kept_where_the_target_has_lost_it(lines: Lines, photo: Any)
     assert keys("local-public") == {asset.key}
 
 
+@pytest.mark.parametrize("what", ["original", "variant"])
 @pytest.mark.parametrize("target", ["s3", "local"])
 def test_a_source_is_kept_where_the_target_holds_other_bytes_by_now(
-    lines: Lines, photo: Any, settings: Any, target: str
+    lines: Lines, photo: Any, settings: Any, target: str, what: str
 ) -> None:
+    settings.MEDIA_VARIANT_WIDTHS = [16]
     if target == "local":
         settings.MEDIA_ACTIVE_STORAGES = {"public": "s3-public", "private": "s3-private"}
     asset = published(photo())
     source = asset.storage
     run("--to", target)
+    key, size = _object(asset, what)
     there = get_storage(f"{target}-{asset.visibility}")
-    there.delete(asset.key)
-    there.create(asset.key, ContentFile(b"x" * asset.size), content_type="image/jpeg", object_id=uuid4())
+    there.delete(key)
+    there.create(key, ContentFile(b"x" * size), content_type="image/jpeg", object_id=uuid4())
     code, report = run("--to", target, "--delete-source")
     assert (code, report["sources_deleted"], report["damaged"]) == (1, 0, 1)
-    assert keys(source) == {asset.key}
+    assert keys(source) == set(_keys(asset))
 
 
 def test_sources_stay_for_requests_under_way(lines: Lines, photo: Any) -> None:
@@ -163,14 +166,17 @@ def test_back_again(lines: Lines, photo: Any, settings: Any) -> None:
     assert keys("s3-public") == keys("s3-private") == set()
 
 
-def test_other_bytes_than_the_registry_knows_stay(lines: Lines, photo: Any) -> None:
+@pytest.mark.parametrize("what", ["original", "variant"])
+def test_other_bytes_than_the_registry_knows_stay(lines: Lines, photo: Any, settings: Any, what: str) -> None:
+    settings.MEDIA_VARIANT_WIDTHS = [16]
     asset = published(photo())
-    path = get_storage("local-public").path(asset.key)  # type: ignore[attr-defined]
+    key, _ = _object(asset, what)
+    path = get_storage("local-public").path(key)  # type: ignore[attr-defined]
     with open(path, "r+b") as file:  # noqa: PTH123
         file.write(b"\0")
     code, report = run("--to", "s3")
     assert (code, report["damaged"], report["moved"]) == (1, 1, 0)
-    assert report["problems"][0]["key"] == asset.key
+    assert report["problems"][0]["key"] == key
     asset.refresh_from_db()
     assert asset.storage == "local-public"
 
@@ -553,6 +559,11 @@ def _never_clean(asset: MediaAsset, data: bytes) -> MediaAsset:
     get_storage("local-public").delete(asset.key)
     MediaAsset.objects.filter(pk=asset.pk).update(state=State.FAILED, raw_storage="local-private", raw_key="raw/x")
     return asset
+
+
+def _object(asset: MediaAsset, what: str) -> tuple[str, int]:
+    """The key and the bytes of the original or of the first variant."""
+    return (asset.key, asset.size) if what == "original" else (asset.variants[0]["key"], asset.variants[0]["size"])
 
 
 def _keys(asset: MediaAsset) -> list[str]:

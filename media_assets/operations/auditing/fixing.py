@@ -192,17 +192,17 @@ def _copy_alias(asset: MediaAsset, original: Finding) -> str | None:
             if alias == named:
                 raise _Left(f"A copy may lie in {alias}, which is not configured: set AWS_STORAGE_BUCKET_NAME.")
             continue
-        if _holds(alias, key, asset):
+        if _holds(alias, key, asset.size, asset.sha256):
             return alias
     return None
 
 
-def _holds(alias: str, key: str, asset: MediaAsset) -> bool:
-    """Whether the asset's bytes lie there. Raises StorageUnavailable."""
+def _holds(alias: str, key: str, size: int, sha256: str) -> bool:
+    """Whether these bytes lie there, as far as the registry knows them. Raises StorageUnavailable."""
     try:
-        if get_storage(alias).stat(key).size != asset.size:
+        if get_storage(alias).stat(key).size != size:
             return False
-        return not asset.sha256 or object_sha256(alias, key) == asset.sha256
+        return not sha256 or object_sha256(alias, key) == sha256
     except (ObjectMissing, SuspiciousFileOperation):
         return False
 
@@ -212,18 +212,11 @@ def _pointing(asset: MediaAsset, original: Finding, alias: str) -> dict[str, Any
     if original.kind.endswith("_raw"):
         return {"raw_storage": alias}
     values: dict[str, Any] = {"storage": alias, "copy_storage": asset.storage}
-    kept = [one for one in asset.variants or () if _has_size(alias, one["key"], one["size"])]
+    kept = [one for one in asset.variants or () if _holds(alias, one["key"], one["size"], one.get("sha256", ""))]
     if kept != (asset.variants or []):
         now = timezone.now()
         values |= {"variants": kept or None, "variants_of": "", "work_due_at": now, "work_tries": 0}
     return values
-
-
-def _has_size(alias: str, key: str, size: int) -> bool:
-    try:
-        return get_storage(alias).stat(key).size == size
-    except (ObjectMissing, SuspiciousFileOperation):
-        return False
 
 
 def _remake_variants(asset: MediaAsset, wrong: list[Finding], dry_run: bool) -> Outcome | None:

@@ -49,7 +49,7 @@ def places_of(asset: MediaAsset) -> Iterator[Place]:
     shown = {one["key"]: one for one in asset.variants or ()}
     for key in {*shown, *(asset.variant_keys or ())}:
         if asset.state == State.READY and key in shown:
-            yield Place(asset.storage, key, Role.VARIANT, shown[key]["size"])
+            yield Place(asset.storage, key, Role.VARIANT, shown[key]["size"], shown[key].get("sha256", ""))
         else:
             yield Place(asset.storage, key)
     if asset.raw_key:
