@@ -6,6 +6,7 @@ Imported only where an ``s3-…`` alias is used: boto3 takes 150 ms to import. O
 from __future__ import annotations
 
 import base64
+import contextlib
 import threading
 from collections.abc import Iterator
 from functools import cached_property
@@ -20,6 +21,7 @@ from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
 from media_assets.metrics import watch_client
 from media_assets.storages.contract import MediaStorage, ObjectStat
 from media_assets.storages.s3_errors import NoSuchObject, PreconditionFailed, s3_errors
+from media_assets.storages.s3_retries import pause_before_retry
 from media_assets.storages.s3_uploads import S3DirectUploads
 
 READ_MEMORY_BYTES = 8 * 1024 * 1024  # of one object that is read; the rest of it goes to a temporary file
@@ -43,7 +45,7 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
             s3={"addressing_style": self.addressing_style, "us_east_1_regional_endpoint": "regional"},
             connect_timeout=self.connect_timeout,
             read_timeout=self.read_timeout,
-            retries={"mode": "standard", "total_max_attempts": 2},
+            retries={"mode": "standard", "total_max_attempts": 1},  # see s3_retries
             request_checksum_calculation=checksums,
             response_checksum_validation=checksums,
             max_pool_connections=32,
@@ -132,7 +134,8 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
             return
         # Multipart and KMS-encrypted sources have another ETag than their copies; else it is a store that does not
         # look at the condition, and the source had changed.
-        opaque = "-" in if_etag or not self.endpoint_url
+        encrypted = answer.get("ServerSideEncryption", "").startswith("aws:kms")
+        opaque = "-" in if_etag or encrypted or not self.endpoint_url
         if not (opaque and _is_still(source, source_key, if_etag)):
             self.delete(key)
             raise ObjectMissing(source_key)
@@ -162,7 +165,7 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
         return ObjectStat(key, found["ContentLength"], etag, found["LastModified"], _whole_sha256(found))
 
     def delete(self, name: str) -> None:
-        with s3_errors(self):
+        with contextlib.suppress(NoSuchObject), s3_errors(self):
             self.client.delete_object(Bucket=self.bucket_name, Key=self.object_key(name))
 
     def list_objects(self, prefix: str = "") -> Iterator[ObjectStat]:
@@ -207,6 +210,7 @@ class S3MediaStorage(S3Storage):  # type: ignore[misc]
                 config=self.client_config,
                 verify=self.verify,
             )
+        resource.meta.client.meta.events.register("needs-retry.s3", pause_before_retry)
         watch_client(resource.meta.client, self.alias)
         return resource
 

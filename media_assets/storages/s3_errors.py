@@ -6,22 +6,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PartialCredentialsError
+from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError, S3ValidationError
+from urllib3.exceptions import HTTPError
 
 from media_assets.errors import PartsRefused, StorageUnavailable, UploadGone
 
 logger = logging.getLogger(__name__)
 
 
-class NoSuchObject(Exception):
-    """404 for a key (a missing bucket is an unavailable storage)."""
+class NoSuchObject(StorageUnavailable):
+    """404 for a key (a missing bucket is an unavailable storage): what nobody expects of a call is a broken store."""
 
 
-class PreconditionFailed(Exception):
-    """412, or the 409 of two conditional writes that met."""
+class PreconditionFailed(StorageUnavailable):
+    """412, or the 409 of two conditional writes that met; unexpected, as above."""
 
 
 # Of uploads in parts: what a client's own list of parts can be wrong in (S3, CompleteMultipartUpload, errors).
 _PARTS = ("InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML")
+# What botocore lets through, of answers that break off, and what s3transfer makes of it.
+_TRANSFER = (HTTPError, RetriesExceededError, S3DownloadFailedError, S3ValidationError)
 _CREDENTIALS = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or the instance role)."
 _REGION = "Set AWS_S3_REGION_NAME to the bucket's own region."
 _ACL = (
@@ -82,7 +86,7 @@ def s3_errors(storage: Any) -> Iterator[None]:
             raise PreconditionFailed from error
         _log(storage, error)
         raise StorageUnavailable from error
-    except (BotoCoreError, HTTPClientError, ValueError, RuntimeError) as error:
+    except (BotoCoreError, HTTPClientError, *_TRANSFER, ValueError, RuntimeError) as error:
         _log(storage, error)
         raise StorageUnavailable from error
 

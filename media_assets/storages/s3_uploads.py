@@ -7,9 +7,8 @@ policy has a condition for it.
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,8 +19,6 @@ from media_assets.errors import ObjectMissing, UploadGone
 from media_assets.signing.role import role_credentials
 from media_assets.storages.contract import DirectForm, Part
 from media_assets.storages.s3_errors import NoSuchObject, PreconditionFailed, s3_errors
-
-_JOINING_PAUSES = (0.1, 0.3, 0.9, 1.5)  # seconds between tries to join the parts of an upload
 
 
 class S3DirectUploads:
@@ -62,7 +59,7 @@ class S3DirectUploads:
                     Range=f"bytes={start}-{start + length - 1}",
                     IfMatch=f'"{etag}"',
                 )
-                with answer["Body"] as body:
+                with closing(answer["Body"]) as body:  # its own ``with`` gives urllib3's stream, and that one's errors
                     return bytes(body.read())
         except (NoSuchObject, PreconditionFailed):
             raise ObjectMissing(key) from None
@@ -95,7 +92,13 @@ class S3DirectUploads:
     def multipart_complete(self, key: str, upload_id: str, parts: list[Part]) -> None:
         named = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in parts]
         with self._errors():
-            self._join(**self._object(key), UploadId=upload_id, MultipartUpload={"Parts": named})
+            try:
+                self.client.complete_multipart_upload(
+                    **self._object(key), UploadId=upload_id, MultipartUpload={"Parts": named}
+                )
+            except ClientError:  # Ceph answers 500 also where another request has joined them: then they are gone
+                self.client.list_parts(**self._object(key), UploadId=upload_id, MaxParts=1)
+                raise
 
     def multipart_abort(self, key: str, upload_id: str) -> None:
         try:
@@ -112,20 +115,6 @@ class S3DirectUploads:
             found = [upload["UploadId"] for page in pages for upload in page.get("Uploads", ())]
         for upload_id in found:
             self.multipart_abort(key, upload_id)
-
-    def _join(self, **upload: Any) -> None:
-        """Ceph answers 500 for as long as another request joins the same parts; then it answers as ever. (AWS asks for
-        the same: CompleteMultipartUpload, "be prepared to retry the failed requests".)
-        """
-        for pause in _JOINING_PAUSES:
-            try:
-                self.client.complete_multipart_upload(**upload)
-                return
-            except ClientError as error:
-                if error.response["Error"].get("Code") != "InternalError":
-                    raise
-            time.sleep(pause)
-        self.client.complete_multipart_upload(**upload)
 
     def _object(self, key: str) -> dict[str, str]:
         return {"Bucket": self.bucket_name, "Key": self.object_key(key)}

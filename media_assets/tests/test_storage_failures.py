@@ -1,6 +1,7 @@
 """Storages that fail: what the caller gets, how soon, what the log says, and that nothing half-written stays."""
 
 import contextlib
+import io
 import socket
 import threading
 import time
@@ -12,18 +13,23 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from django.core.files.base import ContentFile
+from urllib3 import HTTPResponse
 
+from conftest import free_port
 from media_assets.errors import KeyTaken, ObjectMissing, StorageUnavailable
 from media_assets.fields import ImageUploadField
 from media_assets.models import LIVE_STATES, MediaAsset, State
 from media_assets.services import stored_image
-from media_assets.storages import get_storage
+from media_assets.storages import get_storage, s3_retries
 from media_assets.sweeping import sweep
+from media_assets.tests.s3_answers import answering_first
 from media_assets.tests.stored import published, real_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOUND_SECONDS = 15
+TRIES = 1 + len(s3_retries.PAUSES)
 WRONG_SECRET = "a-wrong-secret-that-must-not-be-shown"
 
 
@@ -82,10 +88,10 @@ def refusing() -> Iterator[str]:
 class LosingProxy:
     """Stands before a store, lets every request through, and drops the first ``losses`` answers to a PUT."""
 
-    def __init__(self, endpoint: str, losses: int) -> None:
+    def __init__(self, endpoint: str, losses: int, port: int = 0) -> None:
         parts = urlsplit(endpoint)
         self._store, self.losses, self.puts = (parts.hostname, parts.port), losses, 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -120,11 +126,11 @@ class LosingProxy:
 
 
 @pytest.fixture
-def losing(s3_server: dict[str, str]) -> Iterator[Callable[[int], LosingProxy]]:
+def losing(s3_server: dict[str, str]) -> Iterator[Callable[..., LosingProxy]]:
     proxies: list[LosingProxy] = []
 
-    def make(losses: int) -> LosingProxy:
-        proxies.append(LosingProxy(s3_server["AWS_S3_ENDPOINT_URL"], losses))
+    def make(losses: int, port: int = 0) -> LosingProxy:
+        proxies.append(LosingProxy(s3_server["AWS_S3_ENDPOINT_URL"], losses, port))
         return proxies[-1]
 
     yield make
@@ -220,6 +226,117 @@ def test_no_credentials_at_all(site: Any, machine: Any, caplog: Any) -> None:
     assert "AWS_ACCESS_KEY_ID" in caplog.text
 
 
+# --- what passes in a moment is waited for ----------------------------------------------------------------------------
+
+PASSING = {
+    "broken": (500, "InternalError"),
+    "overloaded": (503, "SlowDown"),
+    "another write": (409, "ConditionalRequestConflict"),
+    "another operation": (409, "OperationAborted"),
+    "slow body": (400, "RequestTimeout"),
+}
+
+
+@pytest.mark.parametrize("passing", PASSING.values(), ids=PASSING)
+def test_a_store_that_is_soon_well_again(s3_site: Any, photo: Any, passing: tuple[int, str]) -> None:
+    s3_site()
+    with answering_first(get_storage("s3-public"), "PutObject", TRIES - 1, *passing) as calls:
+        assert published(photo()).state == State.READY
+        assert next(calls) == TRIES
+    with answering_first(get_storage("s3-public"), "PutObject", TRIES, *passing) as calls:
+        with pytest.raises(StorageUnavailable):
+            published(photo())
+        assert next(calls) == TRIES
+
+
+def test_a_store_that_starts_meanwhile(s3_site: Any, photo: Any, losing: Any) -> None:
+    port = free_port()
+    s3_site(AWS_S3_ENDPOINT_URL=f"http://127.0.0.1:{port}")
+    start = threading.Timer(0.3, losing, [0, port])
+    start.start()
+    try:
+        assert published(photo()).state == State.READY
+    finally:
+        start.join()
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (501, "NotImplemented"), (404, "NoSuchBucket")])
+def test_what_does_not_pass_is_not_tried_again(s3_site: Any, photo: Any, status: int, code: str) -> None:
+    s3_site()
+    with answering_first(get_storage("s3-public"), "PutObject", TRIES, status, code) as calls:
+        with pytest.raises(StorageUnavailable):
+            published(photo())
+        assert next(calls) == 1
+
+
+def test_a_store_that_hangs_is_asked_once(s3_site: Any) -> None:
+    with hanging() as endpoint:
+        s3_site(AWS_S3_ENDPOINT_URL=endpoint, AWS_S3_READ_TIMEOUT="1")
+        calls: list[Any] = []
+        storage: Any = get_storage("s3-private")
+        storage.client.meta.events.register("before-send.s3", lambda **event: calls.append(event))
+        with pytest.raises(StorageUnavailable):
+            storage.stat("a.jpg")
+        assert len(calls) == 1
+
+
+def test_an_upload_in_parts_is_begun_once(s3_site: Any) -> None:
+    """Begun twice, the first would be nobody's."""
+    s3_site()
+    storage: Any = get_storage("s3-private")
+    with answering_first(storage, "CreateMultipartUpload", TRIES) as calls:
+        with pytest.raises(StorageUnavailable):
+            storage.multipart_begin("a.jpg", content_type="image/jpeg")
+        assert next(calls) == 1
+
+
+# --- odd answers ------------------------------------------------------------------------------------------------------
+
+
+def test_deleting_what_is_gone_is_no_error(s3_site: Any) -> None:
+    s3_site()
+    storage = get_storage("s3-private")
+    with answering_first(storage, "DeleteObject", 1, 404, "NoSuchKey"):
+        storage.delete("a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "code"), [("PutObject", 404, "NoSuchKey"), ("GetObject", 412, "PreconditionFailed")]
+)
+def test_an_answer_that_nobody_expects_is_a_broken_store(s3_site: Any, operation: str, status: int, code: str) -> None:
+    s3_site()
+    storage = get_storage("s3-private")
+    with answering_first(storage, operation, 1, status, code), pytest.raises(StorageUnavailable):
+        create(storage)
+        storage.open("a.jpg")
+
+
+READS: dict[str, Callable[[Any], Any]] = {
+    "open": lambda s: s.open("a.jpg").read(),
+    "range": lambda s: s.read_range("a.jpg", 0, 100, etag="x"),
+    "list": lambda s: list(s.list_objects()),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_an_answer_that_breaks_off(s3_site: Any, read: Callable[[Any], Any]) -> None:
+    s3_site()
+    storage: Any = get_storage("s3-private")
+
+    def cut(request: Any, **event: Any) -> AWSResponse:
+        headers = {"Content-Length": "100", "ETag": '"x"'}
+        sent = io.BytesIO(b"short")
+        body = HTTPResponse(sent, headers, preload_content=False, request_method=request.method)
+        return AWSResponse(request.url, 200, headers, body)
+
+    storage.client.meta.events.register("before-send.s3", cut)
+    try:
+        with pytest.raises(StorageUnavailable):
+            read(storage)
+    finally:
+        storage.client.meta.events.unregister("before-send.s3", cut)
+
+
 # --- nothing half-written ---------------------------------------------------------------------------------------------
 
 
@@ -227,11 +344,11 @@ def keys(client: Any, bucket: str) -> list[str]:
     return [item["Key"] for item in client.list_objects_v2(Bucket=bucket).get("Contents", ())]
 
 
-@pytest.mark.parametrize("losses", [1, 2])
+@pytest.mark.parametrize("losses", [1, 4])
 def test_a_write_whose_answer_was_lost(
     s3_site: Any, s3_client: Any, s3_bucket: str, photo: Any, losing: Any, losses: int
 ) -> None:
-    """Lost once: the second try meets our own object and knows it. Lost twice: unavailable, and swept later."""
+    """Lost once: the second try meets our own object and knows it. Lost every time: unavailable, and swept later."""
     proxy = losing(losses)
     s3_site(AWS_S3_ENDPOINT_URL=proxy.endpoint)
     if losses == 1:
@@ -247,7 +364,7 @@ def test_a_write_whose_answer_was_lost(
         sweep()
         assert keys(s3_client, s3_bucket) == []
         assert MediaAsset.objects.get().state == State.TOMBSTONE
-    assert (proxy.puts, proxy.losses) == (2, 0)
+    assert (proxy.puts, proxy.losses) == (min(losses + 1, TRIES), 0)
 
 
 def test_a_store_that_goes_away_after_the_write(s3_site: Any, s3_client: Any, s3_bucket: str, photo: Any) -> None:
@@ -314,6 +431,25 @@ def test_the_copy_of_a_multipart_object_is_not_taken_for_a_changed_one(
         storage.copy("b.jpg", **how, object_id=uuid4(), if_etag="0" * 32 + "-1")
     with pytest.raises(ObjectMissing):
         storage.stat("b.jpg")
+
+
+def test_the_copy_of_an_encrypted_object_is_not_taken_for_a_changed_one(s3_site: Any) -> None:
+    """With a key of KMS the copy's ETag is another one: AWS, "Protecting data with SSE-KMS"."""
+    s3_site()
+    storage: Any = get_storage("s3-private")
+    create(storage, "a.jpg")
+
+    def encrypted(parsed: dict[str, Any], **event: Any) -> None:
+        parsed["ServerSideEncryption"] = "aws:kms"
+        parsed["CopyObjectResult"]["ETag"] = '"another"'
+
+    storage.client.meta.events.register("after-call.s3.CopyObject", encrypted)
+    try:
+        how: Any = {"source": storage, "source_key": "a.jpg", "content_type": "image/jpeg"}
+        storage.copy("b.jpg", **how, object_id=uuid4(), if_etag=storage.stat("a.jpg").etag)
+    finally:
+        storage.client.meta.events.unregister("after-call.s3.CopyObject", encrypted)
+    assert storage.open("b.jpg").read() == b"x"
 
 
 # --- local disk -------------------------------------------------------------------------------------------------------

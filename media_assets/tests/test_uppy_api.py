@@ -1,26 +1,26 @@
 """The addresses that Uppy's S3 uploader calls: single forms, and parts that are really sent to a store."""
 
-import io
+import contextlib
 import itertools
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 import pytest
 import requests
-from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
-from urllib3 import HTTPResponse
 
 from conftest import draw
 from media_assets.models import MediaAsset, State, Upload
 from media_assets.storages import get_storage
 from media_assets.sweeping import sweep
+from media_assets.tests.s3_answers import answering_first
 from media_assets.tests.sending import code_of, read_url, send_form, stored_keys
 from media_assets.uploads import multipart
 from users.tests.threads import at_once
@@ -481,26 +481,32 @@ def test_completions_at_once_make_one_file(parts: Any) -> None:
     assert MediaAsset.objects.live().count() == 1
 
 
-@pytest.mark.parametrize(("busy", "status"), [(7, 200), (99, 503)])
-def test_a_store_that_joins_the_parts_already_is_waited_for(
-    parts: Any, monkeypatch: Any, busy: int, status: int
-) -> None:
-    monkeypatch.setattr("media_assets.storages.s3_uploads._JOINING_PAUSES", (0.0,) * 4)
-    storage: Any = get_storage("s3-private")
+@pytest.mark.parametrize(("busy", "status"), [(3, 200), (99, 503)])
+def test_a_store_that_joins_the_parts_already_is_waited_for(parts: Any, busy: int, status: int) -> None:
+    """Ceph answers 500 for as long as another request joins the same parts."""
     upload = parts().send(JPEG)
-    asked = itertools.count()
-
-    def answer(request: Any, **_: Any) -> AWSResponse | None:
-        said = b"<Error><Code>InternalError</Code><Message>This completion is in progress.</Message></Error>"
-        body = HTTPResponse(io.BytesIO(said), preload_content=False)
-        return AWSResponse(request.url, 500, {}, body) if next(asked) < busy else None
-
-    storage.client.meta.events.register("before-send.s3.CompleteMultipartUpload", answer)
-    try:
+    with answering_first(get_storage("s3-private"), "CompleteMultipartUpload", busy):
         assert upload.complete().status_code == status
-    finally:
-        storage.client.meta.events.unregister("before-send.s3.CompleteMultipartUpload", answer)
     assert upload.complete().status_code == 200
+
+
+def test_parts_that_another_request_has_joined_meanwhile(parts: Any, s3_client: Any) -> None:
+    """Ceph answers 500 then too, however often it is asked."""
+    upload = parts().send(JPEG)
+    row, storage = upload.row(), cast(Any, get_storage("s3-private"))
+    place = {"Bucket": storage.bucket_name, "Key": storage.object_key(row.staging_key), "UploadId": row.multipart_id}
+
+    def join(**event: Any) -> None:
+        named = [{"PartNumber": number, "ETag": etag} for number, etag in upload.etags.items()]
+        with contextlib.suppress(ClientError):  # the next tries
+            s3_client.complete_multipart_upload(**place, MultipartUpload={"Parts": named})
+
+    storage.client.meta.events.register("before-call.s3.CompleteMultipartUpload", join)
+    try:
+        with answering_first(storage, "CompleteMultipartUpload", 99):
+            assert upload.complete().status_code == 200
+    finally:
+        storage.client.meta.events.unregister("before-call.s3.CompleteMultipartUpload", join)
 
 
 @pytest.mark.parametrize("round_", range(3))
