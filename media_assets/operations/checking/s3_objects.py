@@ -20,7 +20,7 @@ from media_assets.storages.s3 import OBJECT_ID
 
 _CONDITIONAL = (
     "A key must be written once: use a store that knows conditional writes (If-None-Match: * on PutObject), as AWS, "
-    "Ceph and MinIO do."
+    "Ceph and MinIO do. Ceph 16 does not in a bucket that keeps versions: suspend its versioning there."
 )
 
 
