@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from environ import Env
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 _BASE_DIR = Path(__file__).resolve().parent.parent
@@ -20,16 +19,9 @@ sys.path.insert(0, str(_BASE_DIR))
 
 from api.logs import logging_config, secrets_of  # noqa: E402
 from api.metrics import share_counts  # noqa: E402
+from config.environment import Environment, read_env_file  # noqa: E402
 
-
-class _Env(Env):  # type: ignore[misc]
-    """Reads the ``.env`` file into a copy of the environment."""
-
-    ENVIRON = dict(os.environ)
-
-
-env = _Env()
-env.read_env(os.environ.get("ENV_FILE", str(_BASE_DIR / ".env")))
+env = Environment({**read_env_file(_BASE_DIR), **os.environ})
 
 
 def _processors() -> int:

@@ -5,34 +5,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 from api.logs import FORMATS as LOG_FORMATS
 from api.logs import logging_config, secrets_of
 from config.admin_theme import ADMIN_THEME
+from config.environment import Environment, read_env_file
 from config.storages import read_media_environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-class _Env(environ.Env):  # type: ignore[misc]
-    """Environ, whose errors name the variable and not only its value."""
-
-    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().get_value(var, *args, **kwargs)
-        except ValueError as error:
-            raise ImproperlyConfigured(f"{var}: {error}. Correct it, or leave {var} out for its default.") from None
-
-    def list(self, var: str, *args: Any, **kwargs: Any) -> list[str]:
-        """Texts that commas part, whatever blanks stand around them."""
-        return [text for each in super().list(var, *args, **kwargs) if (text := str(each).strip())]
-
-
-env = _Env()
-env.read_env(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")))
+for _name, _value in read_env_file(BASE_DIR).items():
+    os.environ.setdefault(_name, _value)
+env = Environment(os.environ)
 
 
 def _development_secret_key() -> str:

@@ -40,14 +40,14 @@ def variables_shown() -> list[str]:
 
 
 def test_the_reading_of_the_sources_finds_what_is_there() -> None:
-    assert {"DEBUG", "DB_NAME", "ENV_FILE", "METRICS_TOKEN"} <= variables_read(SOURCES[0])
+    assert {"DEBUG", "DB_NAME", "METRICS_TOKEN"} <= variables_read(SOURCES[0])
     assert {"USE_S3", "AWS_LOCATION", "DJANGO_AWS_ACCESS_KEY_ID", "MEDIA_ROOT"} <= variables_read(SOURCES[1])
 
 
 def test_every_variable_is_shown_once_and_no_other() -> None:
     shown = variables_shown()
     assert len(shown) == len(set(shown))
-    assert set(shown) == set().union(*map(variables_read, SOURCES)) - {"ENV_FILE"}
+    assert set(shown) == set().union(*map(variables_read, SOURCES))
 
 
 def test_every_variable_is_explained() -> None:
