@@ -12,9 +12,10 @@ from django.core.exceptions import (
     TooManyFieldsSent,
     TooManyFilesSent,
 )
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.utils.html import escape
 from django.views import defaults
 from rest_framework import status
 from rest_framework.exceptions import (
@@ -32,10 +33,26 @@ from rest_framework.views import exception_handler as drf_exception_handler
 logger = logging.getLogger(__name__)
 
 DATABASE_RETRY_SECONDS = 5
+READ_ONLY_TRANSACTION = "25006"  # PostgreSQL's SQLSTATE
 BEARER = 'Bearer realm="api"'  # RFC 6750, 3; what simplejwt says too
 NON_FIELD_ERRORS = "non_field_errors"
 # The rest of the site answers people, with pages.
 JSON_PATHS = ("/api/", "/healthz", "/readyz", "/metrics")
+# It needs nothing that can be down: no template of the administration, no session.
+_UNAVAILABLE_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>Temporarily unavailable</title>
+</head>
+<body>
+  <h1>Temporarily unavailable</h1>
+  <p>%s</p>
+  <p>Please try again in a few seconds.</p>
+</body>
+</html>
+"""
 
 
 class RequestRefused(APIException):
@@ -103,7 +120,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 
 
 def as_api_exception(exc: BaseException | None) -> APIException | None:
-    """The exception that says to a client what this one means; None where it is a fault of ours."""
+    """The exception that says to a client what this one means; None where it is a fault of ours.
+
+    Where the database is away, its connection is closed: the next request may find another server at the address.
+    """
     match exc:
         case APIException():
             return exc
@@ -121,13 +141,22 @@ def as_api_exception(exc: BaseException | None) -> APIException | None:
             return RequestRefused("The request ended early.", "incomplete_request")
         case SuspiciousOperation() | BadRequest() | MultiPartParserError():
             return RequestRefused()
-        case OperationalError() | InterfaceError():
+        case _ if is_database_away(exc):
             logger.error("The database cannot be used", exc_info=exc)
+            if not connection.in_atomic_block:
+                connection.close()
             return ServiceUnavailable(
                 "The database is unavailable.", "database_unavailable", retry_after=DATABASE_RETRY_SECONDS
             )
         case _:
             return None
+
+
+def is_database_away(exc: BaseException | None) -> bool:
+    """Whether the database cannot be used for now; one that only reads, as after a failover, cannot."""
+    if isinstance(exc, InternalError):
+        return getattr(exc.__cause__, "pgcode", "") == READ_ONLY_TRANSACTION
+    return isinstance(exc, (OperationalError, InterfaceError))
 
 
 def error_body(exc: APIException) -> dict[str, Any]:
@@ -175,19 +204,24 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """``handler500``; 503 where the database is what failed."""
-    if not _is_json(request):
-        return defaults.server_error(request)
+    """``handler500``; 503 where something that the answer needs is down."""
     known = as_api_exception(sys.exc_info()[1])
-    return _json(known or APIException("The server made an error.", "server_error"))
+    if _is_json(request):
+        return _json(known or APIException("The server made an error.", "server_error"))
+    if isinstance(known, ServiceUnavailable):
+        return _with_wait(HttpResponse(_UNAVAILABLE_PAGE % escape(known.detail), status=known.status_code), known)
+    return defaults.server_error(request)
 
 
 def _is_json(request: HttpRequest) -> bool:
     return request.path.startswith(JSON_PATHS)
 
 
-def _json(exc: APIException) -> JsonResponse:
-    response = JsonResponse(error_body(exc), status=exc.status_code)
+def _json(exc: APIException) -> HttpResponse:
+    return _with_wait(JsonResponse(error_body(exc), status=exc.status_code), exc)
+
+
+def _with_wait(response: HttpResponse, exc: APIException) -> HttpResponse:
     if getattr(exc, "wait", None):
         response.headers["Retry-After"] = str(exc.wait)  # type: ignore[attr-defined]
     return response

@@ -6,6 +6,7 @@ the row holds the result's id for 24 hours; a row whose request died is free aga
 
 import logging
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)
 LEASE = timedelta(minutes=15)  # longer than any request may take
 RETRY_SECONDS = 1
+RELEASE_SECONDS, RELEASE_PAUSE_SECONDS = 2, 0.5  # a database that restarts is away for about so long
 PURGED_PER_CLAIM = 100
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _ATTEMPTS = 5
@@ -53,13 +55,21 @@ class Claim:
         self._completed = True
 
     def release(self, failed: bool) -> None:
-        """Free the key, unless its result is committed. Errors of the database are logged: the lease ends anyway."""
+        """Free the key, unless its result is committed. Where the database stays away that is only logged: the lease
+        ends anyway."""
         if self._row is None or (self._completed and not failed):
             return
-        try:
-            _running(self._row).delete()
-        except Error:
-            logger.warning("An Idempotency-Key stays taken until its lease ends", exc_info=True)
+        gives_up_at = time.monotonic() + RELEASE_SECONDS
+        while True:
+            try:
+                _running(self._row).delete()
+                return
+            except Error:
+                connection.close()
+                if time.monotonic() >= gives_up_at:
+                    logger.warning("An Idempotency-Key stays taken until its lease ends", exc_info=True)
+                    return
+            time.sleep(RELEASE_PAUSE_SECONDS)
 
 
 @contextmanager
@@ -94,7 +104,7 @@ def _claimed(user_id: int, key: str, fingerprint: str) -> IdempotencyKey:
         now = timezone.now()
         row = IdempotencyKey(user_id=user_id, key=key, fingerprint=fingerprint, expires_at=now + LEASE)
         try:
-            with transaction.atomic(durable=True):
+            with _freed_if_unheard(row), transaction.atomic(durable=True):
                 row.save(force_insert=True)
             return row
         except IntegrityError:
@@ -103,9 +113,23 @@ def _claimed(user_id: int, key: str, fingerprint: str) -> IdempotencyKey:
             continue
         if found.expires_at > now:
             return _usable(found, fingerprint)
-        if took_over(found, fingerprint, until=now + LEASE):
-            return found
+        with _freed_if_unheard(found):
+            if took_over(found, fingerprint, until=now + LEASE):
+                return found
     raise _in_progress()
+
+
+@contextmanager
+def _freed_if_unheard(row: IdempotencyKey) -> Iterator[None]:
+    """Around what makes the row ours: where the database's answer is lost, the row may be ours all the same."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except Error:
+        if row.pk is not None:
+            Claim(row).release(failed=True)
+        raise
 
 
 def _usable(found: IdempotencyKey, fingerprint: str) -> IdempotencyKey:

@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
@@ -34,6 +35,16 @@ def parse_rate(text: str) -> Rate:
     if period[:1] not in _SECONDS or int(attempts) < 1:
         raise ValueError(text)
     return Rate(int(attempts), _SECONDS[period[:1]])
+
+
+@contextmanager
+def cache_required() -> Iterator[None]:
+    """Raises ServiceUnavailable where the cache cannot be used."""
+    try:
+        yield
+    except Exception as error:  # each cache has exceptions of its own
+        logger.exception("The cache cannot be used")
+        raise ServiceUnavailable("The service cannot take this at the moment.", "cache_unavailable") from error
 
 
 class AttemptThrottle(BaseThrottle):
@@ -73,12 +84,9 @@ class AttemptThrottle(BaseThrottle):
         self._wait = (window + 1) * rate.seconds - now
         digest = hashlib.sha256(subject.encode(errors="replace")).hexdigest()
         key = f"attempts:{digest}:{window}"
-        try:
+        with cache_required():
             cache.add(key, 0, timeout=rate.seconds)
             return self._increment(key) <= rate.attempts
-        except Exception as error:  # each cache has exceptions of its own
-            logger.exception("The cache cannot be used")
-            raise ServiceUnavailable("The service cannot take this at the moment.", "cache_unavailable") from error
 
     @staticmethod
     def _increment(key: str) -> int:

@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
@@ -55,8 +54,10 @@ def _media_view(view: View) -> View:
     def answer(request: HttpRequest, key: str) -> HttpResponseBase:
         try:
             return view(request, key)
-        except (ServiceUnavailable, OperationalError, InterfaceError) as error:
-            known: Any = as_api_exception(error)
+        except Exception as error:
+            known = as_api_exception(error)
+            if not isinstance(known, ServiceUnavailable):
+                raise
             headers = {"Retry-After": str(known.wait), "Cache-Control": "no-store"}
             return JsonResponse(error_body(known), status=known.status_code, headers=headers)
 

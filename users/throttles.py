@@ -9,7 +9,7 @@ from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from api.throttles import AttemptThrottle
+from api.throttles import AttemptThrottle, cache_required
 from users.models import User
 
 KNOWN_SECONDS = 30 * 86_400  # an address from which the right password came
@@ -39,7 +39,9 @@ class PasswordThrottle(AttemptThrottle):
         email, pair = _account(request), self._pair(request)
         yield "login_address", self.address(request)
         yield "login", pair
-        if email and not cache.get(_known(pair)):
+        with cache_required():
+            counts_for_account = email and not cache.get(_known(pair))
+        if counts_for_account:
             yield "login_account", f"account:{email}"
 
     def remember(self, request: Request) -> None:

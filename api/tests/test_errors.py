@@ -1,12 +1,13 @@
 import logging
+from typing import Any
 
 import pytest
-from django.db import connections
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
 from api import errors
+from api.tests.databases import connection_only_reads, database_away
 from api.tests.urls import RAISED
 
 pytestmark = pytest.mark.urls("api.tests.urls")
@@ -127,14 +128,40 @@ def test_a_lost_database_outside_of_views_is_503_too() -> None:
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
+@pytest.mark.parametrize(
+    ("name", "seconds", "said"), [("database", "5", b"The database"), ("unavailable", "7", b"Later.")]
+)
+def test_people_read_that_something_is_down(name: str, seconds: str, said: bytes) -> None:
+    answer = Client(raise_request_exception=False).get(f"/page/raise/{name}/")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, seconds)
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert said in answer.content and b"password" not in answer.content
+
+
+@pytest.mark.parametrize("name", ["bug", "conflict"])
+def test_people_read_nothing_of_what_a_page_does_wrong(name: str) -> None:
+    assert Client(raise_request_exception=False).get(f"/page/raise/{name}/").status_code == 500
+
+
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_cannot_be_reached_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = connections["default"]
-    connection.close()
-    unreachable = (
-        {"NAME": "/nowhere/at/all.sqlite3"} if connection.vendor == "sqlite" else {"HOST": "127.0.0.1", "PORT": "1"}
-    )
-    for name, value in unreachable.items():
-        monkeypatch.setitem(connection.settings_dict, name, value)
-    answer = APIClient().get("/api/items/")
+def test_a_database_that_cannot_be_reached_is_503() -> None:
+    with database_away():
+        answer = APIClient().get("/api/items/")
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_only_reads_is_503_and_asked_no_more(make_user: Any, client_of: Any) -> None:
+    client = client_of(make_user("anna"))
+    with connection_only_reads():
+        refused, again = (client.post("/api/groups/", {}, format="json") for _ in range(2))
+    assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+    assert refused.headers["Retry-After"] == "5"
+    assert again.status_code == 201
+
+
+@pytest.mark.django_db
+def test_a_transaction_under_way_keeps_its_connection(anna: Any) -> None:
+    """Whoever began it ends it."""
+    APIClient().get("/api/raise/database/")
+    anna.refresh_from_db()

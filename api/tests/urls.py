@@ -63,6 +63,10 @@ class Raise(APIView):
         raise RAISED[name]
 
 
+def raise_to_people(request: Any, name: str) -> HttpResponse:
+    raise RAISED[name]
+
+
 class EchoSerializer(StrictFieldsMixin, serializers.Serializer[Any]):
     title = serializers.CharField()
     image = serializers.FileField(required=False)
@@ -202,6 +206,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view()),
     path("page/", lambda request: HttpResponse(request.POST.get("a"))),
     path("page/bug/", lambda request: 1 / 0),
+    path("page/raise/<str:name>/", raise_to_people),
 ]
 handler400 = "api.errors.bad_request"
 handler403 = "api.errors.permission_denied"

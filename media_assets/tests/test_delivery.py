@@ -9,9 +9,11 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from api.tests.databases import connection_only_reads, database_away
 from media_assets.models import MediaAsset, State
 from media_assets.signing.local import LocalSigner
 from media_assets.signing.urls import url_maker
@@ -230,6 +232,23 @@ def _secret() -> str:
     from django.conf import settings
 
     return settings.SECRET_KEY
+
+
+def delete_instead(execute: Any, *args: Any) -> Any:
+    return execute("DELETE FROM django_session", (), False, {"connection": connection})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_its_database_nothing_is_delivered_for_now(public: MediaAsset) -> None:
+    url = url_of(public)
+    with database_away():
+        away = fetch(url)
+    with connection_only_reads(), connection.execute_wrapper(delete_instead):
+        demoted = fetch(url)
+    for answer in (away, demoted):
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert (answer.headers["Retry-After"], answer.headers["Cache-Control"]) == ("5", "no-store")
+    assert fetch(url).status_code == 200
 
 
 HIDDEN = [State.RESERVED, State.PROCESSING, State.FAILED, State.DISCARDED, State.TOMBSTONE]

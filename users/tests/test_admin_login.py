@@ -6,6 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from api.tests.databases import connection_only_reads, database_away
+from users.tests.test_throttles import BROKEN_CACHE
+
 pytestmark = pytest.mark.django_db
 
 
@@ -38,3 +41,34 @@ def test_the_right_password_still_opens_the_admin(throttled: None, make_user: An
 def test_a_session_cookie_that_cannot_be_one_is_none(client: Client, cookie: str) -> None:
     answer = client.get(reverse("admin:index"), HTTP_COOKIE=f"sessionid={cookie}")
     assert answer.status_code == 302
+
+
+def assert_unavailable(answer: Any) -> None:
+    assert (answer.status_code, answer["Content-Type"].split(";")[0]) == (503, "text/html")
+    assert answer["Retry-After"] == "5"
+
+
+def test_where_nothing_can_be_counted_a_page_says_so(throttled: None, settings: Any, client: Client) -> None:
+    settings.CACHES = BROKEN_CACHE
+    client.raise_request_exception = False
+    assert_unavailable(attempt(client, "Pass-word-1"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_its_database_the_admin_says_so(make_user: Any, client: Client) -> None:
+    client.force_login(make_user("anna", is_staff=True))
+    client.raise_request_exception = False
+    with database_away():
+        assert_unavailable(client.get(reverse("admin:index")))
+        assert_unavailable(attempt(Client(raise_request_exception=False), "Pass-word-1"))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["login", "logout"])
+def test_where_the_database_only_reads_the_admin_says_so(make_user: Any, client: Client, name: str) -> None:
+    client.force_login(make_user("anna", is_staff=True))
+    client.raise_request_exception = False
+    sent = {"username": "anna@example.com", "password": "Pass-word-1"}
+    with connection_only_reads():
+        assert_unavailable(client.post(reverse(f"admin:{name}"), sent))
+        assert client.post(reverse(f"admin:{name}"), sent).status_code in (200, 302)

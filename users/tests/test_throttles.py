@@ -4,6 +4,7 @@ import time
 
 import pytest
 from django.core import mail
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import run_checks
 
 from api.throttles import Rate, parse_rate
@@ -162,6 +163,20 @@ def test_a_window_ends(client_of, throttled, monkeypatch):
 
 def test_where_nothing_can_be_counted_nothing_is_tried(client_of, throttled, make_user):
     throttled.CACHES = BROKEN_CACHE
+    answer = login(client_of(), "anna@example.com")
+    assert (answer.status_code, answer.json()["code"]) == (503, "cache_unavailable")
+    assert answer["Retry-After"]
+
+
+class LeavingCache(LocMemCache):
+    """It counts, and is gone by the time that anything is looked up."""
+
+    def get(self, *args, **kwargs):
+        raise ConnectionError("Connection closed by server.")
+
+
+def test_where_nothing_can_be_looked_up_nothing_is_tried(client_of, throttled, make_user):
+    throttled.CACHES = {"default": {"BACKEND": f"{__name__}.LeavingCache"}}
     answer = login(client_of(), "anna@example.com")
     assert (answer.status_code, answer.json()["code"]) == (503, "cache_unavailable")
     assert answer["Retry-After"]
