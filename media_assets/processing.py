@@ -32,6 +32,7 @@ from media_assets.pieces import PiecesFile
 from media_assets.presets import presets, variant_key, work_due
 from media_assets.services import ADOPTED, private_alias, take_another_key
 from media_assets.storages import get_storage, is_configured
+from media_assets.storages.disk import disk_errors
 from media_assets.workspace import temporary_file
 
 MAX_TRIES = 5
@@ -144,7 +145,10 @@ def _delete_raw_copy(asset: MediaAsset) -> None:
 
 @contextlib.contextmanager
 def _original(asset: MediaAsset) -> Iterator[Path]:
-    """The raw object; after a crash between its end and the last word on it, the clean one that was made of it."""
+    """The raw object; after a crash between its end and the last word on it, the clean one that was made of it.
+
+    Raises StorageUnavailable; ObjectMissing, and only at the last try DecodeFailed, where there is neither.
+    """
     if not is_configured(asset.raw_storage):
         raise StorageUnavailable
     place = (asset.raw_storage, asset.raw_key)
@@ -152,10 +156,23 @@ def _original(asset: MediaAsset) -> Iterator[Path]:
         get_storage(asset.raw_storage).stat(asset.raw_key)
     except ObjectMissing:
         if not get_storage(asset.storage).owns(asset.key, asset.object_id):
+            _require_folder(*place)
+            if asset.work_tries < MAX_TRIES:
+                raise
             raise DecodeFailed("Its bytes are lost.") from None
         place = (asset.storage, asset.key)
     with local_copy(*place) as path:
         yield path
+
+
+def _require_folder(alias: str, key: str) -> None:
+    """Where the bucket, or the folder, itself is not there, nothing is lost. Raises StorageUnavailable."""
+    storage: Any = get_storage(alias)
+    if alias.startswith("local-"):
+        with disk_errors():
+            Path(storage.path(key)).parent.stat()
+    else:
+        next(iter(storage.list_objects(key)), None)  # a look at an object says 404 of a missing bucket too
 
 
 def _store(asset: MediaAsset, content: File[bytes], content_type: str) -> None:

@@ -30,6 +30,7 @@ from media_assets.tasks import send_after_commit
 from media_assets.uploads.models import KEPT
 
 MAX_KEY_TRIES = 100
+MAX_FAILURES = 3  # of one storage in a row
 RAW = "raw"  # folder of originals that are not clean yet, private in every mode
 ADOPTED = f"{RAW}/adopted"  # of those that still lie at their assets' own keys as well
 # How long a key stays taken after its object is gone: while a cache or an old signed URL (7 days at most) could show
@@ -185,19 +186,30 @@ def abandon(asset: MediaAsset, *, now: bool) -> None:
         logger.exception("Asset %s could not be abandoned; the sweeper will.", asset.pk)
 
 
-def purge_discarded(asset_ids: Iterable[int]) -> int:
-    """Delete the objects of discarded assets and leave tombstones; how many. Stops at an unavailable storage."""
+def purge_discarded(asset_ids: Iterable[int], silent: dict[str, int] | None = None) -> int:
+    """Delete the objects of discarded assets and leave tombstones; how many.
+
+    ``silent`` counts, over several calls, the failures in a row by storage: one with ``MAX_FAILURES`` is left alone.
+    Without it the first failure ends the call: somebody waits.
+    """
     discarded = MediaAsset.objects.filter(state=State.DISCARDED)
     purged: list[int] = []
-    for asset in discarded.filter(pk__in=list(asset_ids)):
+    for asset in discarded.filter(pk__in=list(asset_ids)).order_by("pk"):
         if not all(is_configured(alias) for alias in _aliases(asset)):
             continue  # until it is again: its objects must not be forgotten
+        if silent and silent.get(asset.storage, 0) >= MAX_FAILURES:
+            continue
         try:
             delete_objects(asset)
         except StorageUnavailable:
             logger.warning("Objects of asset %s could not be deleted now; the sweeper tries again.", asset.pk)
-            break
+            if silent is None:
+                break
+            silent[asset.storage] = silent.get(asset.storage, 0) + 1
+            continue
         purged.append(asset.pk)
+        if silent:
+            silent.pop(asset.storage, None)
     now = timezone.now()
     for published, lifetime in ((True, PUBLISHED_TOMBSTONE), (False, UNPUBLISHED_TOMBSTONE)):
         discarded.filter(pk__in=purged, published_at__isnull=not published).update(

@@ -20,7 +20,7 @@ from media_assets import workspace
 from media_assets.errors import StorageUnavailable
 from media_assets.models import MediaAsset, State, Upload
 from media_assets.presets import work_due
-from media_assets.services import delete_objects, purge_discarded
+from media_assets.services import MAX_FAILURES, delete_objects, purge_discarded
 from media_assets.storages import get_storage, is_configured
 from media_assets.tasks import send
 from media_assets.uploads.sweeping import settle_due_uploads
@@ -124,15 +124,17 @@ def _purge(report: SweepReport, progress: Progress) -> None:
     """Delete the objects of discarded rows, storage by storage: one that does not answer holds up no other."""
     advance = progress("Discarded files", _discarded().count())
     places = ("storage", "copy_storage")
+    silent: dict[str, int] = {}
     for found in _discarded().order_by(*places).values(*places).distinct():
         there = _discarded().filter(**found)
         for ids in _batches(there):
-            done = purge_discarded(ids)
+            done = purge_discarded(ids, silent)
             report.purged += done
             _advance(advance, done)
-            if there.filter(pk__in=ids).exists():
-                report.waiting += there.count()
+            if silent.get(found["storage"], 0) >= MAX_FAILURES:
+                report.waiting += there.filter(pk__gte=ids[0]).count()
                 break
+            report.waiting += there.filter(pk__in=ids).count()
 
 
 def _remove_tombstones(report: SweepReport, now: datetime, progress: Progress) -> None:

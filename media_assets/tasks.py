@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 PROCESS_ASSET = "media_assets.process_asset"
+PATIENCE_SECONDS = 1  # a failure that took longer is no idle connection's end: the broker is away
 SILENCE_SECONDS = 30  # after a failure the broker is left alone: a request with many pictures waits for it once
 logger = logging.getLogger(__name__)
 _silent_until = 0.0
@@ -31,7 +32,7 @@ def send(asset_id: int) -> bool:
         return False
     try:
         if settings.CELERY_BROKER_URL:
-            import_string(settings.CELERY_APP).send_task(PROCESS_ASSET, (asset_id,))
+            _hand_over(asset_id)
         else:
             from media_assets.processing import asset_process  # the imaging that nothing else needs
 
@@ -41,3 +42,17 @@ def send(asset_id: int) -> bool:
         logger.exception("Asset %s could not be handed to a worker; the sweeper will.", asset_id)
         return False
     return True
+
+
+def _hand_over(asset_id: int) -> None:
+    """Send the message, by a new connection where the pooled one fails at once: whether the broker dropped it while it
+    lay idle, or was started anew, is only seen at its next use."""
+    app = import_string(settings.CELERY_APP)
+    began = time.monotonic()
+    try:
+        app.send_task(PROCESS_ASSET, (asset_id,))
+    except Exception:
+        if time.monotonic() - began > PATIENCE_SECONDS:
+            raise
+        with app.connection_for_write() as connection:
+            app.send_task(PROCESS_ASSET, (asset_id,), connection=connection)

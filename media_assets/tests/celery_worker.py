@@ -5,13 +5,16 @@ import fcntl
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zlib import crc32
 
 import psutil
@@ -94,6 +97,44 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.kill()
             raise
+
+
+class Relay:
+    """Stands before a broker; ``url`` leads through it."""
+
+    def __init__(self, broker: str) -> None:
+        parts = urlsplit(broker)
+        self._broker = (parts.hostname, parts.port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.url = broker.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{self._listener.getsockname()[1]}")
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> "Relay":
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        self._listener.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """End what is connected, as a broker does that is started anew; it listens on."""
+        while self._open:
+            with self._open.pop() as one, contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                ends = [self._listener.accept()[0], socket.create_connection(self._broker)]
+                self._open += ends
+                for here, there in (ends, reversed(ends)):
+                    threading.Thread(target=self._forward, args=[here, there], daemon=True).start()
+
+    def _forward(self, here: socket.socket, there: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := here.recv(65_536):
+                there.sendall(data)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from media_assets import decoding, processing, workspace
 from media_assets.errors import ObjectMissing, StorageUnavailable
 from media_assets.imaging.isolation import DecodeFailed
 from media_assets.models import MediaAsset, State, Upload
-from media_assets.processing import MAX_TRIES, asset_process, asset_retry
+from media_assets.processing import BACKOFF_SECONDS, MAX_TRIES, asset_process, asset_retry
 from media_assets.services import asset_publish, assets_discard, delete_copies, stored, stored_image
 from media_assets.sources import CompleteUpload
 from media_assets.storages import get_storage
@@ -77,6 +77,14 @@ def process_until_the_last_word(asset_id: int, monkeypatch: Any) -> None:
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(processing, "_write", die_at_ready)
         asset_process(asset_id)
+
+
+def tried_again(asset: MediaAsset) -> tuple[int | None, str, str]:
+    """Another try, whenever it would be due: what it says itself, and the row's state and reason after it."""
+    MediaAsset.objects.filter(pk=asset.pk).update(work_due_at=timezone.now())
+    wait = asset_process(asset.pk)
+    asset.refresh_from_db()
+    return wait, asset.state, asset.failure_reason
 
 
 def keys() -> set[str]:
@@ -250,6 +258,71 @@ def test_a_silent_storage_puts_work_off_until_it_is_given_up(photo: Any, setting
     asset.refresh_from_db()
     assert (asset.state, asset.work_due_at) == (State.READY, None)
     assert "StorageUnavailable" in asset.failure_reason
+
+
+def test_a_raw_original_that_is_not_found_is_waited_for_and_lost_at_the_last_try(
+    engine: str, make_user: Any, waiting: list[int]
+) -> None:
+    asset = upload_complete(staged_upload(make_user(), with_location())).asset
+    assert asset is not None
+    get_storage(asset.raw_storage).delete(asset.raw_key)
+    for wait in BACKOFF_SECONDS:
+        assert tried_again(asset) == (wait, State.PROCESSING, "")
+        assert asset.work_due_at > timezone.now() + timedelta(seconds=wait - 5)
+    assert tried_again(asset) == (None, State.FAILED, "Its bytes are lost.")
+    assert asset.work_due_at is None
+
+
+def test_a_raw_original_that_is_found_later_is_cleaned(engine: str, make_user: Any, waiting: list[int]) -> None:
+    asset = upload_complete(staged_upload(make_user(), with_location())).asset
+    assert asset is not None
+    storage, data = get_storage(asset.raw_storage), content(asset.raw_storage, asset.raw_key)
+    storage.delete(asset.raw_key)
+    assert tried_again(asset) == (BACKOFF_SECONDS[0], State.PROCESSING, "")
+    storage.create(asset.raw_key, ContentFile(data), content_type="image/jpeg", object_id=asset.object_id)
+    assert tried_again(asset) == (None, State.READY, "")
+
+
+@pytest.mark.parametrize("is_empty", [False, True])
+def test_a_folder_that_is_not_mounted_has_lost_nothing(
+    make_user: Any, waiting: list[int], settings: Any, caplog: Any, is_empty: bool
+) -> None:
+    asset = upload_complete(staged_upload(make_user(), with_location())).asset
+    assert asset is not None
+    folder, away = Path(settings.PRIVATE_MEDIA_ROOT), Path(f"{settings.PRIVATE_MEDIA_ROOT}-away")
+    folder.rename(away)
+    try:
+        if is_empty:
+            folder.mkdir()
+        for _ in range(MAX_TRIES):
+            wait, state, reason = tried_again(asset)
+        assert (wait, state) == (None, State.FAILED)
+        assert "StorageUnavailable" in reason
+        assert "Check MEDIA_ROOT and PRIVATE_MEDIA_ROOT" in caplog.text
+    finally:
+        if is_empty:
+            folder.rmdir()
+        away.rename(folder)
+    assert asset_retry(asset)
+    assert tried_again(asset) == (None, State.READY, "")
+
+
+def test_a_worker_with_a_wrong_bucket_has_lost_nothing(
+    s3_site: Any, make_user: Any, waiting: list[int], caplog: Any
+) -> None:
+    s3_site()
+    asset = upload_complete(staged_upload(make_user(), with_location())).asset
+    assert asset is not None
+    s3_site(AWS_STORAGE_BUCKET_NAME="no-such-bucket-anywhere")
+    assert tried_again(asset)[:2] == (BACKOFF_SECONDS[0], State.PROCESSING)
+    assert "no such bucket exists" in caplog.text
+    for _ in range(MAX_TRIES - 1):
+        wait, state, reason = tried_again(asset)
+    assert (wait, state) == (None, State.FAILED)
+    assert "StorageUnavailable" in reason
+    s3_site()
+    assert asset_retry(asset)
+    assert tried_again(asset) == (None, State.READY, "")
 
 
 def test_a_lost_message_is_found_by_the_sweeper(engine: str, photo: Any, waiting: list[int]) -> None:

@@ -206,6 +206,39 @@ def test_young_objects_are_no_strays(picture: MediaAsset) -> None:
     assert found() == [("stray", picture.storage, "strays/a.jpg")]
 
 
+def test_objects_of_young_rows_are_not_missing(picture: MediaAsset) -> None:
+    """A store may not show yet what was just written."""
+    small = picture.variants[0]["key"]
+    for key in (picture.key, small):
+        get_storage(picture.storage).delete(key)
+    assert found("--grace", "600") == []
+    assert fixed("--grace", "600") == {}
+    assert MediaAsset.objects.get().state == State.READY
+    expected = [("missing_original", picture.storage, picture.key), ("missing_variant", picture.storage, small)]
+    assert found() == expected
+    MediaAsset.objects.update(published_at=timezone.now() - timedelta(seconds=601))
+    assert found("--grace", "600") == expected
+    assert fixed("--grace", "600") == {"marked_failed": 1}
+
+
+def test_a_young_row_that_became_missing_after_the_look_is_left(picture: MediaAsset) -> None:
+    replace(picture.storage, picture.key, b"short")
+    with auditing.Audit(None, grace=600, checksums=False, jobs=1) as audit:
+        audit.run()
+        get_storage(picture.storage).delete(picture.key)
+        how = {"dry_run": False, "keep_strays": False, "accept_loss": False}
+        done = fixing.fix(audit, **how, advance=lambda: None)
+    assert done.outcomes[fixing.Outcome.SETTLED] == 1
+    assert MediaAsset.objects.get().state == State.READY
+
+
+@pytest.mark.parametrize("data", [b"short", None])
+def test_what_lies_there_is_compared_at_any_age(picture: MediaAsset, data: bytes | None) -> None:
+    replace(picture.storage, picture.key, data or b"x" * picture.size)
+    kind = "other_size_original" if data else "other_checksum_original"
+    assert found("--grace", "600", "--checksums") == [(kind, picture.storage, picture.key)]
+
+
 def test_a_private_storage_at_the_buckets_root_does_not_own_the_public_folder(
     s3_site: Any, photo: Any, settings: Any
 ) -> None:
@@ -401,11 +434,12 @@ def test_a_raw_original_is_found_in_its_copy(engine: str, picture: MediaAsset) -
 
 
 def test_the_reason_is_the_one_that_workers_give(picture: MediaAsset, engine: str) -> None:
-    """A raw original that a worker does not find any more is a known loss, and no finding."""
-    now = timezone.now()
-    where = {"raw_storage": f"{engine}-private", "raw_key": "raw/gone", "work_due_at": now}
+    """A raw original that a worker has not found at the last try either is a known loss, and no finding."""
+    put(f"{engine}-private", "raw/another")
+    where = {"raw_storage": f"{engine}-private", "raw_key": "raw/gone"}
+    last = {"work_due_at": timezone.now(), "work_tries": processing.MAX_TRIES - 1}
     get_storage(picture.storage).delete(picture.key)
-    MediaAsset.objects.update(state=State.PROCESSING, object_id=uuid4(), variants=None, **where)
+    MediaAsset.objects.update(state=State.PROCESSING, object_id=uuid4(), variants=None, **where, **last)
     processing.asset_process(picture.pk)
     assert MediaAsset.objects.get().failure_reason == LOST
     assert run()[1]["known_losses"] == 1

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils import timezone
 from media_assets import sweeping
 from media_assets.errors import StorageUnavailable
 from media_assets.models import MediaAsset, State
+from media_assets.services import purge_discarded
 from media_assets.storages import get_storage
 from media_assets.storages.local import LocalStorage
 from media_assets.tests.stored import published
@@ -133,6 +135,65 @@ def test_more_than_a_batch_that_waits_is_counted_whole(photo: Any, monkeypatch: 
         published(photo(f"{number}.jpg"))
     MediaAsset.objects.update(state=State.DISCARDED, storage="s3-public")
     assert run()[1]["waiting"] == 5
+
+
+@pytest.fixture
+def discarded(photo: Any, settings: Any) -> list[str]:
+    """The keys of six discarded files of one storage, in the order of their rows."""
+    settings.MEDIA_VARIANT_WIDTHS = []
+    keys = [published(photo(f"{number}.jpg")).key for number in range(6)]
+    MediaAsset.objects.update(state=State.DISCARDED)
+    return keys
+
+
+@pytest.fixture
+def refusing(monkeypatch: Any) -> Callable[..., list[str]]:
+    """``refusing(*keys)``: the storage does not delete these; gives the keys that it is asked to, as they come."""
+    delete = LocalStorage.delete
+
+    def configure(*keys: str) -> list[str]:
+        asked: list[str] = []
+
+        def some(self: Any, key: str) -> None:
+            asked.append(key)
+            if key in keys:
+                raise StorageUnavailable
+            delete(self, key)
+
+        monkeypatch.setattr(LocalStorage, "delete", some)
+        return asked
+
+    return configure
+
+
+@pytest.mark.parametrize("batch", [1, 2, 200])
+def test_one_that_cannot_be_deleted_holds_up_no_other(
+    discarded: list[str], refusing: Any, monkeypatch: Any, batch: int
+) -> None:
+    monkeypatch.setattr(sweeping, "BATCH_ROWS", batch)
+    asked = refusing(discarded[0], discarded[1], discarded[3], discarded[4])
+    code, report = run()
+    assert (code, report["purged"], report["waiting"]) == (1, 2, 4)
+    assert asked == discarded
+    left = MediaAsset.objects.filter(state=State.DISCARDED).order_by("pk")
+    assert list(left.values_list("key", flat=True)) == [discarded[number] for number in (0, 1, 3, 4)]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 200])
+def test_a_storage_that_fails_three_times_in_a_row_is_left_alone(
+    discarded: list[str], refusing: Any, monkeypatch: Any, batch: int
+) -> None:
+    monkeypatch.setattr(sweeping, "BATCH_ROWS", batch)
+    asked = refusing(*discarded[1:4])
+    code, report = run()
+    assert (code, report["purged"], report["waiting"]) == (1, 1, 5)
+    assert asked == discarded[:4]
+
+
+def test_a_request_asks_a_silent_storage_once(discarded: list[str], refusing: Any) -> None:
+    asked = refusing(*discarded)
+    assert purge_discarded(MediaAsset.objects.values_list("pk", flat=True)) == 0
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("grace", ["-1", "x", "9" * 12])

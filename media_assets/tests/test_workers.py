@@ -21,7 +21,7 @@ from media_assets.models import MediaAsset, State
 from media_assets.processing import MAX_TRIES, asset_retry
 from media_assets.storages import get_storage
 from media_assets.sweeping import SENT_GRACE, sweep
-from media_assets.tests.celery_worker import BROKERS, Worker, emptied, unacknowledged, workers
+from media_assets.tests.celery_worker import BROKERS, Relay, Worker, emptied, unacknowledged, workers
 from media_assets.tests.stored import published
 from media_assets.tests.test_processing import with_location
 from media_assets.tests.uploads import staged_upload
@@ -171,6 +171,21 @@ def test_without_its_broker_a_request_succeeds_and_the_sweeper_sends_later(
     assert sweep_later() == 1
     worker.wait_until(lambda: worker.finished() == 1)
     assert widths(MediaAsset.objects.get()) == WIDTHS
+
+
+def test_what_is_published_after_the_broker_dropped_its_connections_is_sent(
+    start: Any, broker: str, photo: Any, settings: Any, monkeypatch: Any, caplog: Any
+) -> None:
+    worker = start()
+    with Relay(broker) as relay:
+        use_broker(relay.url, settings, monkeypatch)
+        for name in ("a.jpg", "b.jpg"):
+            published(photo(name, size=(1000, 500)), visibility="public")
+            relay.drop()
+            time.sleep(0.2)
+        published(photo("c.jpg", size=(1000, 500)), visibility="public")
+        worker.wait_until(lambda: worker.finished() == 3)
+    assert "the sweeper" not in caplog.text
 
 
 def test_a_silent_storage_is_asked_again_later_and_given_up_at_last(start: Any, photo: Any) -> None:

@@ -57,7 +57,8 @@ class Command(ReportingCommand):
             type=seconds,
             default=3600,
             metavar="SECONDS",
-            help="Younger objects count as being written, not as belonging to nobody (default %(default)s).",
+            help="Younger objects count as being written, not as belonging to nobody; objects of younger rows count as "
+            "shown late by the store, not as missing (default %(default)s; 0: now).",
         )
         parser.add_argument("--fix", action="store_true", help="Put right what is found (asks on a terminal).")
         parser.add_argument("--yes", action="store_true", help="With --fix: do not ask.")

@@ -90,9 +90,9 @@ class Audit:
     """A context; ``run`` once, then ``findings``.
 
     In: ``aliases``, the storages to look at, None for every configured one; ``grace``, seconds that an object must be
-    old before it counts as belonging to nobody; ``checksums``: read every object whose sha256 is known; ``jobs``,
-    storage calls at a time; ``progress``, called with the name of a step and its probable length, gives what is called
-    for each piece of it.
+    old before it counts as belonging to nobody, and a row before it counts as missing one; ``checksums``: read every
+    object whose sha256 is known; ``jobs``, storage calls at a time; ``progress``, called with the name of a step and
+    its probable length, gives what is called for each piece of it.
     """
 
     def __init__(
@@ -106,7 +106,8 @@ class Audit:
     ) -> None:
         self.aliases = list(aliases or configured_aliases())
         self._every_alias = aliases is None
-        self._grace, self._checksums = grace, checksums
+        self._checksums = checksums
+        self.before = time.time() - grace  # seconds since the epoch
         self._progress = progress
         self.index = Index(self.aliases)
         self.pool = ThreadPoolExecutor(jobs)
@@ -124,15 +125,14 @@ class Audit:
 
     def run(self) -> AuditReport:
         """Read both lists, compare them, and look at what differs once more."""
-        before = time.time() - self._grace
         self._read_rows()
         self._list_storages()
         self.index.complete()
         complete = [alias for alias, one in self.report.storages.items() if one.is_complete]
         advance = self._progress("Looking once more", 0)
         for ids in batches(self.index.different(complete), BATCH):
-            self._keep(confirm_assets(ids, complete, self.pool), advance)
-        for strays in batches(self.index.unexpected(complete, before), BATCH):
+            self._keep(confirm_assets(ids, complete, self.pool, before=self.before), advance)
+        for strays in batches(self.index.unexpected(complete, self.before), BATCH):
             self._keep(confirm_strays(strays, self.pool), advance)
         if self._checksums:
             self._read_objects(complete)
@@ -173,7 +173,7 @@ class Audit:
         for rows in all_assets():
             for part in batches(iter(rows), BATCH):
                 ids = differing(part, aliases, self.pool)
-                again = confirm_assets(ids, aliases, self.pool, checksums=True)
+                again = confirm_assets(ids, aliases, self.pool, before=self.before, checksums=True)
                 self._keep(one for one in again if isinstance(one, Unconfirmed) or "checksum" in one.kind)
                 for _ in part:
                     advance()

@@ -46,13 +46,17 @@ class Unconfirmed:
 
 
 def confirm_assets(
-    ids: Sequence[int], aliases: Sequence[str], pool: Executor, *, checksums: bool = False
+    ids: Sequence[int], aliases: Sequence[str], pool: Executor, *, before: float, checksums: bool = False
 ) -> Iterator[Finding | Unconfirmed]:
-    """What is wrong with these assets now, in these storages: seen with a row that is the same before and after."""
+    """What is wrong with these assets now, in these storages: seen with a row that is the same before and after.
+
+    ``before`` and ``checksums``: as ``examine`` takes them.
+    """
     waiting = list(ids)
     for _ in range(LOOKS):
         rows = MediaAsset.objects.in_bulk(waiting)
-        found = dict(zip(rows, pool.map(lambda asset: examine(asset, aliases, checksums), rows.values()), strict=True))
+        looks = pool.map(lambda asset: examine(asset, aliases, before, checksums), rows.values())
+        found = dict(zip(rows, looks, strict=True))
         suspect = [pk for pk, findings in found.items() if findings]
         moments = dict(MediaAsset.objects.filter(pk__in=suspect).values_list("pk", "updated_at"))
         for pk in suspect:
@@ -63,13 +67,17 @@ def confirm_assets(
             return
 
 
-def examine(asset: MediaAsset, aliases: Sequence[str], checksums: bool) -> list[Finding | Unconfirmed]:
-    """What is wrong with the objects of a row; ``checksums``: read them too. Asks no database."""
+def examine(asset: MediaAsset, aliases: Sequence[str], before: float, checksums: bool) -> list[Finding | Unconfirmed]:
+    """What is wrong with the objects of a row; asks no database.
+
+    In: ``before``, seconds since the epoch: what was published later misses nothing yet, a store may show late what was
+    written; ``checksums``: read the objects too.
+    """
     findings: list[Finding | Unconfirmed] = []
     for place in places_of(asset):
         if place.role and place.alias in aliases:
             try:
-                wrong = _wrong(asset, place, checksums)
+                wrong = _wrong(asset, place, before, checksums)
             except StorageUnavailable:  # logged where it was raised
                 findings.append(Unconfirmed(place.alias))
                 continue
@@ -80,7 +88,7 @@ def examine(asset: MediaAsset, aliases: Sequence[str], checksums: bool) -> list[
     return findings
 
 
-def _wrong(asset: MediaAsset, place: Place, checksums: bool) -> tuple[str, int | None] | None:
+def _wrong(asset: MediaAsset, place: Place, before: float, checksums: bool) -> tuple[str, int | None] | None:
     storage = get_storage(place.alias)
     try:
         stat = storage.stat(place.key)
@@ -89,7 +97,8 @@ def _wrong(asset: MediaAsset, place: Place, checksums: bool) -> tuple[str, int |
         if checksums and place.sha256 and object_sha256(place.alias, place.key) != place.sha256:
             return OTHER_CHECKSUM, stat.size
     except (ObjectMissing, SuspiciousFileOperation):
-        return None if place.role is Role.RAW and _is_clean_already(asset) else (MISSING, None)
+        is_young = asset.published_at is not None and asset.published_at.timestamp() >= before
+        return None if is_young or (place.role is Role.RAW and _is_clean_already(asset)) else (MISSING, None)
     return None
 
 

@@ -156,7 +156,7 @@ def _fix_asset(audit: Audit, findings: list[Finding], dry_run: bool, accept_loss
 
 def _look(asset: MediaAsset | None, audit: Audit, checksums: bool) -> list[Finding]:
     """What is wrong with it now. Raises StorageUnavailable."""
-    results = [] if asset is None else examine(asset, audit.aliases, checksums)
+    results = [] if asset is None else examine(asset, audit.aliases, audit.before, checksums)
     if any(isinstance(one, Unconfirmed) for one in results):
         raise StorageUnavailable
     return [one for one in results if isinstance(one, Finding)]
