@@ -32,7 +32,7 @@ from media_assets.tests.stored import published, real_server
 from media_assets.tests.test_storage_check import Interrupted, bad, press_ctrl_c, run
 
 pytestmark = [pytest.mark.s3, pytest.mark.django_db]
-ORIGIN = "https://www.example.com"
+ORIGIN = "http://www.example.com"
 # What the emulator does: it lets anyone list, takes what forms forbid, expires no URL, answers preflights with 403.
 EMULATED = {"anonymous listing", "signed get, expired", f"CORS {ORIGIN}"} | {
     f"upload form, {name}" for name in ("another key", "another content type", "more bytes than allowed")
@@ -127,6 +127,17 @@ def test_two_buckets_pass_every_step(on: Any, s3_client: Any) -> None:
             s3_client.get_bucket_policy(Bucket=deeds)
     finally:
         s3_client.delete_bucket(Bucket=deeds)
+
+
+def test_a_site_by_https_wants_its_files_by_https(on: Any, settings: Any) -> None:
+    """Browsers load nothing by http into such pages; the store of the tests has no certificate."""
+    settings.PUBLIC_BASE_URL = "https://www.example.com"
+    on()
+    found = bad(run("--fix", "--yes")[1])
+    for name in ("s3-public: anonymous get", "s3-private: signed get"):
+        assert found[name]["status"] == "warning"
+        assert found[name]["answer"].endswith("But pages of https://www.example.com load nothing by http.")
+        assert "AWS_S3_PUBLIC_ENDPOINT_URL=https://" in found[name]["fix"]
 
 
 def test_rules_of_others_stay(on: Any, s3_client: Any) -> None:

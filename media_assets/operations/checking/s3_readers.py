@@ -35,10 +35,11 @@ class PublicSteps(ObjectSteps):
         yield from cors_steps(self)
 
     def _anonymous(self) -> Verdict:
-        answer = request("GET", self.written.storage.url(self.key))
+        url = self.written.storage.url(self.key)
+        answer = request("GET", url)
         kind = answer.headers.get("Content-Type", "")
         if answer.status == 200 and answer.data == BODY and kind == CONTENT_TYPE:
-            return ok(f"HTTP 200, {kind}.")
+            return _shown(url, f"HTTP 200, {kind}.")
         if answer.status == 200:
             fix = "Check what AWS_S3_CUSTOM_DOMAIN (or AWS_S3_PUBLIC_ENDPOINT_URL) leads to."
             return failed(f"HTTP 200, but with type {kind!r} and {len(answer.data)} bytes: not what was written.", fix)
@@ -127,9 +128,10 @@ class PrivateSteps(ObjectSteps):
     # --- signed URLs ---
 
     def _signed(self) -> Verdict:
-        answer = request("GET", self.written.storage.url(self.key))
+        url = self.written.storage.url(self.key)
+        answer = request("GET", url)
         if answer.status == 200 and answer.data == BODY:
-            return ok(f"HTTP 200, {answer.headers.get('Content-Type', '')}.")
+            return _shown(url, f"HTTP 200, {answer.headers.get('Content-Type', '')}.")
         if self.written.storage.cloudfront_signer:
             fix = "Check AWS_CLOUDFRONT_KEY and AWS_CLOUDFRONT_KEY_ID, and that the distribution trusts that key group."
         else:
@@ -202,3 +204,15 @@ class PrivateSteps(ObjectSteps):
         if storage.stat(key).size != len(_ONE_PART):
             return failed("The object is not what the part was.", "Look into the store's log.")
         return ok("The object is there, and an upload can be taken back.")
+
+
+def _shown(url: str, answer: str) -> Verdict:
+    """It can be read; whether browsers show it on the site's own pages too (W3C, "Mixed Content")."""
+    site = settings.PUBLIC_BASE_URL or ""
+    if not (site.startswith("https://") and url.startswith("http://")):
+        return ok(answer)
+    fix = (
+        "Let browsers reach the store by https: AWS_S3_PUBLIC_ENDPOINT_URL=https://… (or AWS_S3_ENDPOINT_URL), or "
+        "AWS_S3_URL_PROTOCOL=https: with AWS_S3_CUSTOM_DOMAIN."
+    )
+    return warning(f"{answer} But pages of {site} load nothing by http.", fix)
