@@ -280,14 +280,20 @@ def hashed(production: Production, name: str) -> str:
 
 
 def shown(headers: dict[str, str]) -> dict[str, str]:
-    """Those that say something of the file; an age is the same within two seconds, ``Accept-Ranges`` goes without
-    saying on a part."""
+    """Those that say something of the file, without the age of a private one, which is less each second (``max_age``);
+    ``Accept-Ranges`` goes without saying on a part."""
     kept = {name: value for name, value in headers.items() if name not in OWN_HEADERS}
     if "content-range" in kept:
         kept.pop("accept-ranges", None)
-    if age := re.search(r"max-age=(\d+)", kept.get("cache-control", "")):
-        kept["cache-control"] = kept["cache-control"].replace(age[1], str((int(age[1]) + 30) // 60))
+    if kept.get("cache-control", "").startswith("private"):
+        kept["cache-control"] = re.sub(r"max-age=\d+", "max-age", kept["cache-control"])
     return kept
+
+
+def max_age(headers: dict[str, str]) -> int:
+    """Seconds that the file may be kept; 0 where nothing is said."""
+    found = re.search(r"max-age=(\d+)", headers.get("cache-control", ""))
+    return int(found[1]) if found else 0
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:

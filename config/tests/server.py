@@ -46,8 +46,10 @@ class Server:
         wanted = 2
 
         def ready() -> bool:
-            with contextlib.suppress(requests.RequestException):
+            try:
                 requests.get(f"{self.url}/healthz", timeout=5)
+            except requests.RequestException:
+                return False
             return len(self.workers()) == wanted and len(re.findall("Booting worker", self.said())) >= wanted
 
         self.wait_until(ready, START_SECONDS)

@@ -46,8 +46,8 @@ def test_a_missing_variable_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_without_an_application_it_is_503_with_a_time_to_come_back(fronted: Any, method: str) -> None:
-    answer = fronted(NGINX_UPSTREAM=f"server 127.0.0.1:{free_port()};").ask(method, "/api/artworks/")
+def test_without_an_application_it_is_503_with_a_time_to_come_back(fronted: Any, method: str, nobody: str) -> None:
+    answer = fronted(NGINX_UPSTREAM=f"server {nobody};").ask(method, "/api/artworks/")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
     assert answer.json() == {"detail": "Temporarily unavailable.", "code": "unavailable"}
     assert answer.headers["cache-control"] == "no-store"
@@ -119,9 +119,9 @@ def test_nginx_ends_what_is_under_way(production: Production, fronted: Any) -> N
     with socket.create_connection(("127.0.0.1", front.port), 20) as client:
         client.sendall(
             b"POST /api/auth/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\n\r\n%s" % (len(body), body[:-1])
+            b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n%s" % (len(body), body[:-1])
         )
-        time.sleep(0.3)
+        assert client.recv(64) == b"HTTP/1.1 100 Continue\r\n\r\n"
         front.process.send_signal(signal.SIGQUIT)
         time.sleep(0.3)
         client.sendall(body[-1:])

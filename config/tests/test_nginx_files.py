@@ -15,10 +15,10 @@ from config.tests.production import (
     hashed,
     key_of,
     library_image,
+    max_age,
     path_of,
     shown,
 )
-from conftest import free_port
 
 pytestmark = NEEDS_NGINX
 ORIGIN = "https://app.example.com"
@@ -70,6 +70,7 @@ def test_files_come_as_the_application_itself_would_send_them(
     theirs = production.streaming.ask("GET", path, headers=asked)
     assert (ours.status, ours.body) == (theirs.status, theirs.body)
     assert shown(ours.headers) == shown(theirs.headers)
+    assert abs(max_age(ours.headers) - max_age(theirs.headers)) <= 30
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -135,13 +136,15 @@ def test_a_file_that_is_missing_on_disk_is_404_that_nobody_keeps(production: Pro
     assert answer.headers["content-type"].startswith("text/html"), "an error page must not pass for a picture"
 
 
-def test_no_signature_stands_in_the_error_log(production: Production, fronted: Any, tmp_path: Path) -> None:
+def test_no_signature_stands_in_the_error_log(
+    production: Production, fronted: Any, tmp_path: Path, nobody: str
+) -> None:
     """A missing file and an application out of reach are errors; of a public file they say which."""
     signed, public = library_image(production)["image_url"], artwork(production)["image_display_url"]
     (production.folder / "private" / key_of(signed)).unlink()
     (production.folder / "media" / key_of(public)).unlink()
     assert [production.front.get(url).status for url in (signed, public)] == [404, 404]
-    alone = fronted(NGINX_UPSTREAM=f"server 127.0.0.1:{free_port()};")
+    alone = fronted(NGINX_UPSTREAM=f"server {nobody};")
     assert [alone.get(url).status for url in (signed, public)] == [503, 503]
     for folder in (production.folder, tmp_path):
         log = (folder / "nginx/error.log").read_text()

