@@ -41,8 +41,9 @@ test: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 $(ARGS)
 
 # The page for direct uploads, and photos as they are shown, in Chromium; on local disk and, with S3_TEST_ENDPOINT_URL and its keys, on S3.
+# ARGS="-k cancel" chooses tests.
 browser: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest browser
+	@$(BIN)/python -m pytest browser $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	@echo "ruff check";      $(BIN)/ruff check .

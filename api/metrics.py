@@ -29,10 +29,11 @@ def share_counts() -> Path:
     if _folder is None:
         parent = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
         _remove_left(parent)
-        _folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        _folder = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=parent))
+        values.ValueClass = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
+        _folder = _folder.rename(parent / _folder.name[1:])  # seen by other servers once this process holds its place
         atexit.register(_remove, _folder, os.getpid())
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder)
-        values.ValueClass = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
     return _folder
 
 

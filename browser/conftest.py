@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import APIRequestContext, Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import APIRequestContext, Browser, Page, Playwright, expect, sync_playwright
 
 from browser.site import Site, prepare, running
 
@@ -21,14 +21,14 @@ CHROMIUM_FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 PASSWORD = "Pass-word-1"
-
-
-HASTY_FORM_SECONDS = 3
+HASTY_FORM_SECONDS = 6
+TIMEOUT = 20_000  # milliseconds: the machine may be busy
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "engine(name): runs on this engine alone")
     config.addinivalue_line("markers", "hasty: on a site whose forms expire after HASTY_FORM_SECONDS")
+    expect.set_options(timeout=TIMEOUT)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -112,7 +112,7 @@ def account(site: Site, playwright: Playwright) -> Iterator[Account]:
 def visitor(browser: Browser, site: Site) -> Iterator[Page]:
     """The page, opened by somebody who has not signed in. No script may fail on it, and its policy must hold."""
     page = browser.new_page(base_url=site.url, viewport={"width": 1100, "height": 900})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(TIMEOUT)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda line: complaints.append(line.text) if "Content Security Policy" in line.text else None)

@@ -1,5 +1,6 @@
 """A site under test: a gunicorn of its own with an empty database and empty media folders."""
 
+import http.client
 import os
 import shutil
 import subprocess
@@ -11,13 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from conftest import free_port
 
 PROJECT = Path(__file__).resolve().parent.parent
-START_SECONDS = 30
+START_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _wait_until_it_answers(url: str, server: subprocess.Popen[bytes], log: Path)
     while server.poll() is None and time.monotonic() - begun < START_SECONDS:
         try:
             urlopen(url, timeout=5).close()
-        except URLError:
+        except (OSError, http.client.HTTPException):
             time.sleep(0.2)
         else:
             return

@@ -167,7 +167,7 @@ def test_uppy_tells_that_its_form_expired_and_a_retry_gets_a_fresh_one(
     page.route("**/api/uploads/s3/params**", linger)
     page.locator("#files").set_input_files(str(photos[0]))
     row = page.locator("#list .row")
-    expect(row).to_contain_text("The permission to send this file has expired", timeout=15_000)
+    expect(row).to_contain_text("The permission to send this file has expired", timeout=30_000)
     page.unroute("**/api/uploads/s3/params**")
     row.get_by_role("button", name="Retry").click()
     expect(row).to_contain_text("Uploaded")

@@ -49,7 +49,7 @@ class SentParts:
 
 
 def test_twenty_photos_at_once(page: Page, account: Account, photos: list[Path]) -> None:
-    Network(page).slow(2 * MEGABYTE)
+    Network(page).slow(MEGABYTE)
     choose(page, *photos)
     bars = page.locator("#list").get_by_role("progressbar")
     expect(bars).to_have_count(20)
@@ -83,7 +83,7 @@ def test_a_result_shows_its_json_and_becomes_an_artwork_once(page: Page, account
 @pytest.mark.engine("s3")
 def test_parts_survive_a_cut_connection(page: Page, account: Account, large_photo: Path) -> None:
     network, parts = Network(page), SentParts(page)
-    network.slow(30 * MEGABYTE)
+    network.slow(6 * MEGABYTE)
     choose(page, large_photo)
     row = row_of(page, large_photo.name)
     wait_for_progress(row, 40)
@@ -121,7 +121,7 @@ def test_resume_sends_only_the_missing_parts_after_the_store_was_unreachable(
 @pytest.mark.engine("local")
 def test_one_form_goes_on_after_a_cut_connection(page: Page, account: Account, large_photo: Path) -> None:
     network = Network(page)
-    network.slow(30 * MEGABYTE)
+    network.slow(6 * MEGABYTE)
     choose(page, large_photo)
     row = row_of(page, large_photo.name)
     wait_for_progress(row, 30)
@@ -135,7 +135,7 @@ def test_one_form_goes_on_after_a_cut_connection(page: Page, account: Account, l
 
 def test_pause_and_resume(page: Page, site: Site, account: Account, large_photo: Path) -> None:
     network, parts = Network(page), SentParts(page)
-    network.slow(30 * MEGABYTE)
+    network.slow(6 * MEGABYTE)
     choose(page, large_photo)
     row = row_of(page, large_photo.name)
     wait_for_progress(row, 30)
@@ -154,7 +154,7 @@ def test_pause_and_resume(page: Page, site: Site, account: Account, large_photo:
 
 
 def test_cancel_leaves_nothing(page: Page, site: Site, account: Account, large_photo: Path, photos: list[Path]) -> None:
-    Network(page).slow(20 * MEGABYTE)
+    Network(page).slow(6 * MEGABYTE)
     choose(page, large_photo, photos[0])
     row = row_of(page, large_photo.name)
     wait_for_progress(row, 15)
@@ -168,7 +168,7 @@ def test_cancel_leaves_nothing(page: Page, site: Site, account: Account, large_p
 
 
 def expect_no_parts(page: Page, site: Site) -> None:
-    for _ in range(50):
+    for _ in range(200):
         if not site.s3.list_multipart_uploads(Bucket=site.bucket).get("Uploads"):
             return
         page.wait_for_timeout(100)

@@ -1,8 +1,10 @@
 """Settings: one file, driven by the environment (``.env`` beside ``manage.py``; the process environment wins)."""
 
 import os
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -23,11 +25,14 @@ env = Environment(os.environ)
 
 
 def _development_secret_key() -> str:
-    """A key made once into a file that git ignores; only with DEBUG."""
+    """A key made once into a file that git ignores; only with DEBUG. Processes that start together have the same."""
     path = BASE_DIR / ".secret_key"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(get_random_secret_key())
+        with NamedTemporaryFile("w", dir=BASE_DIR, prefix=".secret_key.") as made:
+            made.write(get_random_secret_key())
+            made.flush()
+            with suppress(FileExistsError):  # another process was first
+                os.link(made.name, path)
     return path.read_text()
 
 

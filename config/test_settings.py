@@ -2,17 +2,23 @@
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 
-_KEPT = ("DATABASE_URL", "REDIS_URL", "LOG_LEVEL", "TEST_DATABASE_FILE")
-_PREFIXES = ("AWS_", "DJANGO_AWS_", "MEDIA_", "DB_", "PRIVATE_MEDIA_")
-for _name in [name for name in os.environ if name.startswith(_PREFIXES) and name not in _KEPT]:
-    del os.environ[_name]
+_KEPT = ("DATABASE_URL", "LOG_LEVEL", "TEST_DATABASE_FILE")
+_example = (Path(__file__).resolve().parent.parent / ".env.example").read_text(encoding="utf-8")
+_SHOWN = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", _example, re.MULTILINE)  # every variable that the site reads
+for _name in list(os.environ):
+    if _name.startswith("AWS_") or (_name in _SHOWN and _name not in _KEPT):
+        del os.environ[_name]
 
 _media = tempfile.mkdtemp(prefix="vitrine-tests-")  # of this run alone: runs beside each other do not meet
 atexit.register(shutil.rmtree, _media, ignore_errors=True)
+_direct = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost,::1"]
+os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, _direct)))  # servers that tests start
 os.environ |= {
     "ENV_FILE": os.devnull,
     "SECRET_KEY": "only-for-tests-" + "0123456789" * 5,
@@ -34,3 +40,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
 STATIC_ROOT = f"{_media}/static"
 Path(STATIC_ROOT).mkdir()
+_database = DATABASES["default"]  # noqa: F405
+if "TEST" not in _database:  # on a server that other runs may use too; the workers of one run share the name
+    _run = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:12]
+    _database["TEST"] = {"NAME": f"test_{_database['NAME']}_{_run}"}
