@@ -76,6 +76,14 @@ def free_port() -> int:
             return port
 
 
+@pytest.fixture(scope="session")
+def nobody() -> Iterator[str]:
+    """Host and port that are taken, and where no connection is."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
 @pytest.fixture
 def photo() -> Callable[..., SimpleUploadedFile]:
     """A maker of uploads: ``photo(name="a.jpg", fmt="JPEG", size=(64, 48), data=None, content_type=None)``."""

@@ -1,7 +1,6 @@
 """Fixtures: the site behind nginx."""
 
 import contextlib
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,14 +14,6 @@ from conftest import free_port
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
     with running(tmp_path_factory.mktemp("production")) as production:
         yield production
-
-
-@pytest.fixture(scope="session")
-def nobody() -> Iterator[str]:
-    """Host and port that are taken, and where no connection is."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 @pytest.fixture

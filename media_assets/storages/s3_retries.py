@@ -16,6 +16,7 @@ _CODES = (
     "ConcurrentModification",  # 409 of Ceph
     "RequestTimeout",  # 400; the store did not get the body in time
 )
+JOINING = "InternalError"  # 500; Ceph's, while and after another request joins the same parts
 
 
 def pause_before_retry(
@@ -30,8 +31,13 @@ def pause_before_retry(
     refused = isinstance(caught_exception, EndpointConnectionError)
     if operation.name == "CreateMultipartUpload" and not refused:
         return None  # made twice, one of them would be nobody's
+    if operation.name == "CompleteMultipartUpload" and response is not None and _code(response) == JOINING:
+        return None  # of an upload that is joined already it would be said for ever: the caller looks
     passes = refused or isinstance(caught_exception, ConnectionClosedError | IncompleteReadError)
     if response is not None:
-        http, parsed = response
-        passes = http.status_code in _STATUSES or parsed.get("Error", {}).get("Code") in _CODES
+        passes = response[0].status_code in _STATUSES or _code(response) in _CODES
     return PAUSES[attempts - 1] * random.uniform(0.75, 1.25) if passes else None  # noqa: S311 - no secret
+
+
+def _code(response: Any) -> str:
+    return str(response[1].get("Error", {}).get("Code", ""))

@@ -7,6 +7,7 @@ policy has a condition for it.
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from media_assets.errors import ObjectMissing, UploadGone
 from media_assets.signing.role import role_credentials
 from media_assets.storages.contract import DirectForm, Part
 from media_assets.storages.s3_errors import NoSuchObject, PreconditionFailed, s3_errors
+from media_assets.storages.s3_retries import JOINING
+
+_JOINING_PAUSES = (0.1, 0.4, 1.0, 2.0)  # seconds
 
 
 class S3DirectUploads:
@@ -91,14 +95,17 @@ class S3DirectUploads:
 
     def multipart_complete(self, key: str, upload_id: str, parts: list[Part]) -> None:
         named = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in parts]
+        upload = {**self._object(key), "UploadId": upload_id}
         with self._errors():
-            try:
-                self.client.complete_multipart_upload(
-                    **self._object(key), UploadId=upload_id, MultipartUpload={"Parts": named}
-                )
-            except ClientError:  # Ceph answers 500 also where another request has joined them: then they are gone
-                self.client.list_parts(**self._object(key), UploadId=upload_id, MaxParts=1)
-                raise
+            for pause in (*_JOINING_PAUSES, None):
+                try:
+                    self.client.complete_multipart_upload(**upload, MultipartUpload={"Parts": named})
+                    return
+                except ClientError as error:
+                    self.client.list_parts(**upload, MaxParts=1)  # of parts that another has joined: no such upload
+                    if pause is None or error.response["Error"].get("Code") != JOINING:
+                        raise
+                time.sleep(pause)
 
     def multipart_abort(self, key: str, upload_id: str) -> None:
         try:

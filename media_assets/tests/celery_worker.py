@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import itertools
 import os
 import re
 import signal
@@ -140,15 +141,15 @@ class Relay:
 @contextlib.contextmanager
 def workers(broker: str, folder: Path) -> Iterator[Callable[..., Worker]]:
     """A maker of workers on this broker that are ready, ``make(**environment)``; all are stopped at the end."""
-    made: list[Worker] = []
+    numbers = itertools.count()
+    with contextlib.ExitStack() as made:  # one that does not stop keeps no other from it
 
-    def make(**lines: str) -> Worker:
-        made.append(Worker(folder / f"worker-{len(made)}.log", broker, **lines))
-        return made[-1].started()
+        def make(**lines: str) -> Worker:
+            worker = Worker(folder / f"worker-{next(numbers)}.log", broker, **lines)
+            made.callback(worker.stop)
+            return worker.started()
 
-    yield make
-    for worker in made:
-        worker.stop()
+        yield make
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -386,14 +387,22 @@ BUCKET = {"USE_S3": "True", "AWS_STORAGE_BUCKET_NAME": "shop"}
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
-def moved(asset: MediaAsset, expires_in: int = 600) -> Any:
-    """The answer to the asset's local URL after its file has moved to S3."""
-    url = url_of(asset, expires_in=expires_in)
-    MediaAsset.objects.filter(pk=asset.pk).update(storage=f"s3-{asset.visibility}")
-    return fetch(url)
+@pytest.fixture
+def moved(monkeypatch: Any) -> Callable[..., Any]:
+    """``moved(asset, expires_in=600)``: the answer to the asset's local URL, in the moment it was signed, once its file
+    has moved to S3."""
+
+    def ask(asset: MediaAsset, expires_in: int = 600) -> Any:
+        now = time.time()
+        monkeypatch.setattr("media_assets.delivery.time", SimpleNamespace(time=lambda: now))
+        url = url_of(asset, now, expires_in)
+        MediaAsset.objects.filter(pk=asset.pk).update(storage=f"s3-{asset.visibility}")
+        return fetch(url)
+
+    return ask
 
 
-def test_a_moved_public_file_is_found_where_it_is(public: MediaAsset, site: Any) -> None:
+def test_a_moved_public_file_is_found_where_it_is(moved: Any, public: MediaAsset, site: Any) -> None:
     site(**BUCKET, **KEYS)
     answer = moved(public)
     assert (answer.status_code, answer["Location"]) == (302, f"https://shop.s3.amazonaws.com/media/{public.key}")
@@ -401,7 +410,7 @@ def test_a_moved_public_file_is_found_where_it_is(public: MediaAsset, site: Any)
 
 
 @pytest.mark.parametrize("expires_in", [1, 2, 600, 3600, 604_800])
-def test_a_cached_redirect_dies_before_its_target(private: MediaAsset, site: Any, expires_in: int) -> None:
+def test_a_cached_redirect_dies_before_its_target(moved: Any, private: MediaAsset, site: Any, expires_in: int) -> None:
     site(**BUCKET, **KEYS)
     answer = moved(private, expires_in)
     lives = int(parse_qs(urlsplit(answer["Location"]).query)["X-Amz-Expires"][0])
@@ -411,7 +420,9 @@ def test_a_cached_redirect_dies_before_its_target(private: MediaAsset, site: Any
     assert max_age(answer) * 2 <= min(lives, 86_400)
 
 
-def test_a_cached_redirect_dies_before_the_roles_credentials(private: MediaAsset, site: Any, machine: Any) -> None:
+def test_a_cached_redirect_dies_before_the_roles_credentials(
+    moved: Any, private: MediaAsset, site: Any, machine: Any
+) -> None:
     ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1200))
     machine(**KEYS, AWS_SESSION_TOKEN="token", AWS_CREDENTIAL_EXPIRATION=ends)
     site(**BUCKET)
@@ -421,7 +432,7 @@ def test_a_cached_redirect_dies_before_the_roles_credentials(private: MediaAsset
 
 
 def test_without_credentials_for_the_new_place_it_is_503(
-    private: MediaAsset, site: Any, machine: Any, caplog: Any
+    moved: Any, private: MediaAsset, site: Any, machine: Any, caplog: Any
 ) -> None:
     site(**BUCKET)
     answer = moved(private)
@@ -430,5 +441,5 @@ def test_without_credentials_for_the_new_place_it_is_503(
 
 
 @pytest.mark.parametrize("visibility", ["public", "private"])
-def test_a_place_that_is_not_configured_is_404(photo: Any, visibility: str) -> None:
+def test_a_place_that_is_not_configured_is_404(moved: Any, photo: Any, visibility: str) -> None:
     assert moved(published(photo(), visibility=visibility)).status_code == 404

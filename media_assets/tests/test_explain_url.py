@@ -373,11 +373,12 @@ def test_an_expired_url_says_since_when(photo: Any, s3_site: Any, engine: str) -
     if engine == "s3":
         s3_site()
     asset = published(photo("night.jpg"), visibility="private")
-    url = url_of(asset, now=time.time() - 7210, expires_in=10).removeprefix(BASE)
+    now = timezone.now()
+    url = url_of(asset, now=now.timestamp() - 7210, expires_in=10).removeprefix(BASE)
     exit_code, seen = run(url)
     assert (exit_code, seen["code"]) == (1, "expired")
     assert seen["verdict"].endswith("2 hours ago. Ask for a new one.")
-    before = timezone.now() - timedelta(seconds=7205)
+    before = now - timedelta(seconds=7205)
     assert run(url, "--at", before.isoformat())[0] == 0
     assert run(url, "--at", f"{before:%Y-%m-%dT%H:%M:%S}")[0] == 0  # UTC where no zone is named
 

@@ -95,11 +95,11 @@ def test_a_job_that_does_not_end_is_ended(hostile: Decoder, job: str) -> None:
     start = time.monotonic()
 
     assert _failure(hostile, job, timeout=0.5).code == "timeout"
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 15
 
 
 def test_processor_time_is_limited(hostile: Decoder) -> None:
-    failure = _failure(hostile, "spin", cpu_seconds=1)
+    failure = _failure(hostile, "spin", cpu_seconds=1, timeout=120)
 
     assert failure.code == "timeout"
     assert "processor" in failure.reason

@@ -287,21 +287,22 @@ def test_a_public_access_block_in_the_way_is_named_and_opened(
 # --- what is wrong ---
 
 
-def test_a_store_that_is_not_there_is_said_at_once(site: Any) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    lines = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_S3_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+def test_a_store_that_is_not_there_is_said_at_once(site: Any, nobody: str) -> None:
+    lines = {
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_S3_ENDPOINT_URL": f"http://{nobody}",
+    }
     site(USE_S3="True", AWS_STORAGE_BUCKET_NAME="shop", **lines)
     began = time.monotonic()
     code, report = run()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert (code, set(bad(report))) == (1, {"s3: endpoint"})
     assert "Connection refused" in bad(report)["s3: endpoint"]["answer"]
     assert "AWS_S3_ENDPOINT_URL" in bad(report)["s3: endpoint"]["fix"]
     began = time.monotonic()
     code, report = run("--fix", "--yes")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     assert code == 1
     assert "EndpointConnectionError" in report["error"]["answer"]
 
@@ -341,10 +342,8 @@ def test_what_is_no_s3_store_is_said(site: Any) -> None:
     assert "AWS_S3_ENDPOINT_URL" in bad(report)["s3: credentials"]["fix"]
 
 
-def test_a_store_that_browsers_cannot_reach_is_said_once(on: Any, s3_client: Any) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        nowhere = f"http://127.0.0.1:{unused.getsockname()[1]}"
+def test_a_store_that_browsers_cannot_reach_is_said_once(on: Any, s3_client: Any, nobody: str) -> None:
+    nowhere = f"http://{nobody}"
     s3_client.create_bucket(Bucket=on(AWS_S3_PUBLIC_ENDPOINT_URL=nowhere, **BY_POLICY))
     code, report = run()
     assert (code, names(report, "failed") - EMULATED) == (1, {"public endpoint"})

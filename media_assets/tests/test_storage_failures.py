@@ -79,10 +79,10 @@ def hanging() -> Iterator[str]:
 
 @contextlib.contextmanager
 def refusing() -> Iterator[str]:
-    """A port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
+    """A port where nobody listens, and that nobody else is given."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
 class LosingProxy:
@@ -102,9 +102,8 @@ class LosingProxy:
 
     def _serve(self, client: socket.socket) -> None:
         verbs = [""]
-        store = socket.create_connection(self._store)
-        threading.Thread(target=self._forward, args=[client, store, verbs], daemon=True).start()
-        with client, store, contextlib.suppress(OSError):
+        with client, contextlib.suppress(OSError), socket.create_connection(self._store) as store:
+            threading.Thread(target=self._forward, args=[client, store, verbs], daemon=True).start()
             while data := store.recv(65_536):
                 if verbs[-1] == "PUT" and not data.startswith(b"HTTP/1.1 100") and self.losses > 0:
                     self.losses -= 1

@@ -58,7 +58,7 @@ def test_a_silent_broker_is_waited_for_once(settings: Any, monkeypatch: Any) -> 
         use_broker(f"amqp://127.0.0.1:{listener.getsockname()[1]}//", settings, monkeypatch)
         began = time.monotonic()
         assert not tasks.send(1)
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 10
         listener.settimeout(0.2)
         listener.accept()[0].close()
         with pytest.raises(TimeoutError):

@@ -163,7 +163,7 @@ def test_without_its_broker_a_request_succeeds_and_the_sweeper_sends_later(
     form = {"title": "Sea", "image": photo(size=(1000, 500))}
     answer = client_of(make_user()).post("/api/artworks/", form, format="multipart")
     assert (answer.status_code, answer.json()["media"]["state"]) == (201, "ready")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert "the sweeper will" in caplog.text
     assert sweep_later() == 0  # not yet
     use_broker(broker, settings, monkeypatch)
@@ -179,8 +179,9 @@ def test_what_is_published_after_the_broker_dropped_its_connections_is_sent(
     worker = start()
     with Relay(broker) as relay:
         use_broker(relay.url, settings, monkeypatch)
-        for name in ("a.jpg", "b.jpg"):
+        for count, name in enumerate(("a.jpg", "b.jpg"), 1):
             published(photo(name, size=(1000, 500)), visibility="public")
+            worker.wait_until(lambda count=count: worker.finished() == count)  # the message has come through
             relay.drop()
             time.sleep(0.2)
         published(photo("c.jpg", size=(1000, 500)), visibility="public")
